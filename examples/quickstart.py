@@ -1,0 +1,159 @@
+"""Autoencoders where PCA would stand: a tour of skae in one script.
+
+    python examples/quickstart.py                    # scikit-learn's digits, no network
+    python examples/quickstart.py --dataset mnist --device cuda
+"""
+
+import argparse
+import pathlib
+import time
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skae import DenseAutoencoder
+from skae.datasets import fetch_images
+
+N_COMPONENTS = 16
+N_SEARCHED = 2_000  # rows for the grid search
+N_DRAWN = 3_000  # rows for the scatter: KernelPCA holds a matrix of their pairs
+
+
+def main():
+    options = parse_options()
+    options.out.mkdir(parents=True, exist_ok=True)
+    X_train, X_test, y_train, y_test, image_shape = load(options.dataset)
+    settings = {"device": options.device, "random_state": 0}
+    if options.max_epochs:
+        settings["max_epochs"] = options.max_epochs
+
+    print(f"{options.dataset}: {len(X_train)} training and {len(X_test)} test images\n")
+
+    # An autoencoder is a transformer: scale, encode, look at the codes in three numbers.
+    pipe = Pipeline(
+        [
+            ("scale", MinMaxScaler(clip=True)),
+            ("ae", DenseAutoencoder(N_COMPONENTS, **settings)),
+            ("kpca", KernelPCA(3, kernel="rbf")),
+        ]
+    )
+    X_drawn, y_drawn = X_train[:N_DRAWN], y_train[:N_DRAWN]
+    codes_3d = pipe.fit_transform(X_drawn)
+    save_scatter(codes_3d, y_drawn, options.out / "kernel_pca.png")
+
+    # Against PCA of the same size, and as features for a classifier.
+    ae = DenseAutoencoder(N_COMPONENTS, **settings).fit(X_train)
+    pca = PCA(N_COMPONENTS).fit(X_train)
+    print_errors(ae, pca, X_test)
+    save_reconstructions(
+        X_test, ae.reconstruct(X_test), image_shape, options.out / "reconstructions.png"
+    )
+    print_accuracies(ae, pca, X_train, X_test, y_train, y_test)
+
+    # How large should the codes be? Ask the classifier.
+    search = GridSearchCV(
+        make_pipeline(
+            DenseAutoencoder(**settings),
+            StandardScaler(),
+            LogisticRegression(max_iter=1000),
+        ),
+        {"denseautoencoder__n_components": [2, 8, 32]},
+        cv=3,
+    ).fit(X_train[:N_SEARCHED], y_train[:N_SEARCHED])
+    print("\ngrid search over n_components:")
+    for params, accuracy in zip(
+        search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+    ):
+        n_components = params["denseautoencoder__n_components"]
+        print(f"  {n_components:3d} numbers per image: accuracy {accuracy:.3f}")
+    print(f"\npictures: {options.out}/reconstructions.png, {options.out}/kernel_pca.png")
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--dataset",
+        default="digits",
+        choices=["digits", "mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"],
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--max-epochs", type=int, help="default: the estimator's own")
+    parser.add_argument("--out", type=pathlib.Path, default="quickstart_output")
+    return parser.parse_args()
+
+
+def load(dataset):
+    """Rows in [0, 1] for training and testing, their classes, and the image shape."""
+    if dataset == "digits":
+        digits = load_digits()
+        parts = train_test_split(digits.data / 16, digits.target, random_state=0)
+        return *parts, (1, 8, 8)
+    train, test = (fetch_images(dataset, subset=part) for part in ("train", "test"))
+    return train.data, test.data, train.target, test.target, train.image_shape
+
+
+def print_errors(ae, pca, X_test):
+    pca_error = ((pca.inverse_transform(pca.transform(X_test)) - X_test) ** 2).mean()
+    print(f"mean squared error of test images, {N_COMPONENTS} numbers each:")
+    print(f"  PCA               {pca_error:.5f}")
+    print(f"  DenseAutoencoder  {-ae.score(X_test):.5f}\n")
+
+
+def print_accuracies(ae, pca, X_train, X_test, y_train, y_test):
+    print(f"{'logistic regression on':24}{'features':>8}{'accuracy':>10}{'seconds':>9}")
+    for name, features in (
+        ("raw pixels", lambda X: X),
+        ("PCA codes", pca.transform),
+        ("autoencoder codes", ae.transform),
+    ):
+        Z_train, Z_test = features(X_train), features(X_test)
+        classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        start = time.perf_counter()
+        classifier.fit(Z_train, y_train)
+        seconds = time.perf_counter() - start
+        accuracy = classifier.score(Z_test, y_test)
+        print(f"  {name:22}{Z_train.shape[1]:8d}{accuracy:10.3f}{seconds:9.2f}")
+
+
+def save_reconstructions(X, X_reconstructed, image_shape, path, n_images=10):
+    """Originals in the upper row, reconstructions in the lower."""
+    figure, axes = plt.subplots(
+        2, n_images, figsize=(n_images, 2.6), layout="constrained"
+    )
+    rows = (("original", X), ("restored", X_reconstructed))
+    for row_axes, (title, images) in zip(axes, rows, strict=True):
+        for ax, image in zip(row_axes, images, strict=False):
+            pixels = image.reshape(image_shape).transpose(1, 2, 0).clip(0, 1)
+            ax.imshow(pixels, cmap="gray_r", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+        row_axes[0].set_ylabel(title)
+    figure.suptitle(f"Test images through {N_COMPONENTS} numbers each")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def save_scatter(codes_3d, y, path):
+    figure = plt.figure(figsize=(8, 6), layout="constrained")
+    ax = figure.add_subplot(projection="3d")
+    points = ax.scatter(*codes_3d.T, c=y, cmap="tab10", s=8)
+    ax.set(
+        title=f"RBF KernelPCA of {N_COMPONENTS} autoencoder codes, coloured by class",
+        xlabel="component 1",
+        ylabel="component 2",
+        zlabel="component 3",
+    )
+    figure.legend(*points.legend_elements(), title="class", loc="outside center left")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

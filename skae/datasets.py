@@ -1,0 +1,187 @@
+"""Image data sets, as flat rows in [0, 1], through torchvision."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+from sklearn.utils import Bunch
+
+SUBSETS = ("train", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """Where a data set comes from, and what is known of it.
+
+    Parameters
+    ----------
+    torchvision_name : str
+        Class in `torchvision.datasets`.
+    folder : str
+        Where torchvision looks for the files, below the data home.
+    image_shape : tuple of int
+        (channels, height, width).
+    description : str
+        For ``DESCR``.
+    """
+
+    torchvision_name: str
+    folder: str
+    image_shape: tuple[int, int, int]
+    description: str
+
+
+_SOURCES = {
+    "mnist": _Source(
+        "MNIST",
+        "MNIST/raw",
+        (1, 28, 28),
+        "MNIST: handwritten digits, 60,000 for training and 10,000 for testing.\n"
+        "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, 'Gradient-based learning applied "
+        "to document recognition', Proceedings of the IEEE 86, 1998.",
+    ),
+    "fashion-mnist": _Source(
+        "FashionMNIST",
+        "FashionMNIST/raw",
+        (1, 28, 28),
+        "Fashion-MNIST: pictures of clothing in ten classes, 60,000 for training and "
+        "10,000 for testing.\n"
+        "H. Xiao, K. Rasul and R. Vollgraf, 'Fashion-MNIST: a novel image dataset for "
+        "benchmarking machine learning algorithms', 2017, arXiv:1708.07747.",
+    ),
+    "kmnist": _Source(
+        "KMNIST",
+        "KMNIST/raw",
+        (1, 28, 28),
+        "Kuzushiji-MNIST: cursive Japanese characters in ten classes, 60,000 for "
+        "training and 10,000 for testing.\n"
+        "T. Clanuwat et al., 'Deep learning for classical Japanese literature', 2018, "
+        "arXiv:1812.01718.",
+    ),
+    "cifar-10": _Source(
+        "CIFAR10",
+        "cifar-10-batches-py",
+        (3, 32, 32),
+        "CIFAR-10: colour photographs in ten classes, 50,000 for training and 10,000 "
+        "for testing.\n"
+        "A. Krizhevsky, 'Learning multiple layers of features from tiny images', 2009.",
+    ),
+    "svhn": _Source(
+        "SVHN",
+        ".",
+        (3, 32, 32),
+        "SVHN: house numbers in street photographs, cropped to single digits, 73,257 "
+        "for training and 26,032 for testing.\n"
+        "Y. Netzer et al., 'Reading digits in natural images with unsupervised feature "
+        "learning', NIPS workshop 2011.",
+    ),
+}
+
+
+def fetch_images(name, *, data_home=None, subset="train", download_if_missing=True):
+    """Load an image data set as flat rows in [0, 1], downloading it where needed.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"}
+        The data set.
+    data_home : str or path-like, default=None
+        Folder with the data sets, in torchvision's layout (``MNIST/raw/...``). None
+        takes the environment variable ``SKAE_DATA``, else ``~/skae_data``.
+    subset : {"train", "test"}, default="train"
+        The part to load.
+    download_if_missing : bool, default=True
+        Whether to download files that are not there; False raises an OSError instead.
+
+    Returns
+    -------
+    images : sklearn.utils.Bunch
+        With attributes
+
+        data : ndarray of shape (n_samples, channels * height * width)
+            Pixels in float32, from 0 to 1, channels first.
+        target : ndarray of shape (n_samples,)
+            Class of each image, an int64.
+        image_shape : tuple of int
+            (channels, height, width).
+        DESCR : str
+            What the data set is, and its source.
+
+    Raises
+    ------
+    ValueError
+        If `name` or `subset` is not known.
+    OSError
+        If the files are missing and were not to be downloaded, or could not be.
+
+    Examples
+    --------
+    >>> from skae.datasets import fetch_images
+    >>> images = fetch_images("mnist")  # doctest: +SKIP
+    >>> images.data.shape  # doctest: +SKIP
+    (60000, 784)
+    """
+    _check_choice("name", name, tuple(_SOURCES))
+    _check_choice("subset", subset, SUBSETS)
+    source = _SOURCES[name]
+    home = _data_home(data_home)
+    pixels, target = _as_arrays(_load(source, home, subset, download_if_missing))
+    channels, height, width = source.image_shape
+    return Bunch(
+        data=pixels.reshape(-1, channels * height * width) / np.float32(255),
+        target=target,
+        image_shape=source.image_shape,
+        DESCR=f"{source.description}\n\nThis is the part for {subset}ing.",
+    )
+
+
+def _data_home(data_home):
+    if data_home is None:
+        data_home = os.environ.get("SKAE_DATA") or "~/skae_data"
+    return pathlib.Path(data_home).expanduser()
+
+
+def _check_choice(parameter, value, choices):
+    if not (isinstance(value, str) and value in choices):
+        expected = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(
+            f"fetch_images got {parameter}={value!r}; expected one of {expected}."
+        )
+
+
+def _load(source, home, subset, download_if_missing):
+    """torchvision's data set, from the files below `home` or from the network."""
+    from torchvision import datasets
+
+    load = getattr(datasets, source.torchvision_name)
+    part = {"split": subset} if source.torchvision_name == "SVHN" else {}
+    part = part or {"train": subset == "train"}
+    folder = home / source.folder
+    try:
+        return load(home, download=False, **part)
+    except RuntimeError as error:  # torchvision's word for files that are missing
+        if not download_if_missing:
+            raise OSError(
+                f"{source.torchvision_name} was not found: looked for its files in "
+                f"{folder}. Place them there, name another folder by data_home or the "
+                "environment variable SKAE_DATA, or use download_if_missing=True."
+            ) from error
+    try:
+        return load(home, download=True, **part)
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"{source.torchvision_name} could not be downloaded to {folder}: {error}\n"
+            "Download the files on a machine that can, copy them into that folder as "
+            "torchvision lays them out, and call again; or name another folder by "
+            "data_home or the environment variable SKAE_DATA."
+        ) from error
+
+
+def _as_arrays(dataset):
+    """Pixels, channels first, and classes of a torchvision data set."""
+    pixels = np.asarray(dataset.data)
+    if type(dataset).__name__ == "CIFAR10":
+        pixels = pixels.transpose(0, 3, 1, 2)  # (n_samples, channels, height, width)
+    target = dataset.labels if hasattr(dataset, "labels") else dataset.targets
+    return pixels, np.asarray(target, dtype=np.int64)

@@ -1,0 +1,119 @@
+"""DenseAutoencoder: fully connected networks."""
+
+from skae import parameters
+from skae.base import BaseAutoencoder
+from skae.documentation import document
+from skae.networks import dense_layers
+
+
+@document
+class DenseAutoencoder(BaseAutoencoder):
+    """Autoencoder with fully connected networks.
+
+    It learns to press rows through `n_components` numbers and to restore them. With
+    ``hidden_layer_sizes=()`` and identities for activations it spans the same subspace
+    as PCA (Baldi and Hornik 1989); layers between, with activations, bend that
+    subspace and reconstruct better (Hinton and Salakhutdinov 2006).
+
+    Parameters
+    ----------
+    n_components : int, default=32
+        Size of the codes; at least 1.
+    hidden_layer_sizes : int or sequence of int, default=(512,)
+        Units in the encoder's layers between rows and codes; () for none.
+    decoder_hidden_layer_sizes : int or sequence of int, default=None
+        Units in the decoder's layers between codes and rows. None mirrors the encoder.
+    {common_parameters}
+
+    Attributes
+    ----------
+    {common_attributes}
+
+    See Also
+    --------
+    ConvAutoencoder : Convolutional networks, for images and signals.
+    sklearn.decomposition.PCA : The best linear autoencoder, in closed form.
+
+    References
+    ----------
+    .. [1] P. Baldi and K. Hornik, "Neural networks and principal component analysis:
+       learning from examples without local minima", Neural Networks 2, 1989.
+    .. [2] G. Hinton and R. Salakhutdinov, "Reducing the dimensionality of data with
+       neural networks", Science 313, 2006.
+    .. [3] L. Smith and N. Topin, "Super-convergence: very fast training of neural
+       networks using large learning rates", SPIE 11006, 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenseAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = DenseAutoencoder(8, max_epochs=5, random_state=0).fit(X)
+    >>> codes = autoencoder.transform(X)
+    >>> codes.shape
+    (1797, 8)
+    >>> autoencoder.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _parameter_rules = BaseAutoencoder._parameter_rules | {
+        "hidden_layer_sizes": parameters.integer(1) | parameters.integers(1),
+        "decoder_hidden_layer_sizes": parameters.only(None)
+        | parameters.integer(1)
+        | parameters.integers(1),
+    }
+
+    def __init__(
+        self,
+        n_components=32,
+        *,
+        hidden_layer_sizes=(512,),
+        decoder_hidden_layer_sizes=None,
+        activation="relu",
+        latent_activation="identity",
+        output_activation="auto",
+        loss="squared_error",
+        optimizer="adam",
+        lr=5e-3,
+        lr_schedule="auto",
+        weight_decay=0.0,
+        batch_size="auto",
+        shuffle=True,
+        max_epochs="auto",
+        callbacks=None,
+        device="auto",
+        verbose=0,
+        random_state=None,
+    ):
+        super().__init__(
+            n_components,
+            activation=activation,
+            latent_activation=latent_activation,
+            output_activation=output_activation,
+            loss=loss,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            device=device,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
+
+    def _build_networks(self, n_features):
+        hidden = parameters.layer_sizes(self.hidden_layer_sizes)
+        decoder_hidden = hidden[::-1]
+        if self.decoder_hidden_layer_sizes is not None:
+            decoder_hidden = parameters.layer_sizes(self.decoder_hidden_layer_sizes)
+        return (
+            dense_layers([n_features, *hidden, self.n_components], self.activation),
+            dense_layers(
+                [self.n_components, *decoder_hidden, n_features], self.activation
+            ),
+        )

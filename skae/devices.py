@@ -1,0 +1,96 @@
+"""Where the work is done: choosing a device, and running a network on it."""
+
+import copy
+import warnings
+
+import numpy as np
+import torch
+
+from skae.exceptions import DeviceUnavailableWarning
+
+# Rows that go through a network at a time outside training: enough to keep a
+# processor busy, few enough to bound the memory of the layers between.
+CHUNK_ROWS = 1024
+
+
+def resolve_device(device):
+    """The torch device that `device` means on this machine.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" is the first CUDA device where there is one, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If `device` is no device, or this machine lacks it.
+    """
+    if device == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError):
+        resolved = None
+    if resolved is None or resolved.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(
+            f"device={device!r} is not known; expected 'auto', 'cpu', 'cuda', 'cuda:1' "
+            "or another CUDA device by its number, or 'mps'."
+        )
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} is not there: torch sees {torch.cuda.device_count()} "
+            "CUDA devices on this machine. Use device='auto' or 'cpu'."
+        )
+    if resolved.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(
+            f"device={device!r} is not there: torch sees no MPS device on this machine. "
+            "Use device='auto' or 'cpu'."
+        )
+    return resolved
+
+
+def resolve_device_or_cpu(device):
+    """Like `resolve_device`, but a device that is not there is a warning and the CPU."""
+    try:
+        return resolve_device(device)
+    except ValueError as error:
+        warnings.warn(f"{error} The CPU is used.", DeviceUnavailableWarning, stacklevel=5)
+        return torch.device("cpu")
+
+
+def as_tensor(rows):
+    """The rows as a CPU tensor; shares their memory where torch may write to it."""
+    return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
+
+
+def run_in_chunks(module, rows, device):
+    """What `module` puts out for the rows, computed on `device` in their precision.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Moved to `device`, and left there.
+    rows : ndarray of shape (n_samples, n_in)
+        float32 or float64. MPS has no float64: there, it computes in float32.
+    device : torch.device
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_out) or (n_samples,)
+        Of the type of `rows`.
+    """
+    module = module.to(device)
+    dtype = torch.float32
+    if rows.dtype == np.float64 and device.type != "mps":
+        module, dtype = copy.deepcopy(module).double(), torch.float64
+    results = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), CHUNK_ROWS):
+            chunk = as_tensor(rows[start : start + CHUNK_ROWS])
+            results.append(module(chunk.to(device, dtype)).cpu().numpy())
+    return np.concatenate(results).astype(rows.dtype, copy=False)

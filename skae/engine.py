@@ -1,0 +1,403 @@
+"""The training engine: the skorch net of this package, its batches and its epochs."""
+
+import copy
+import dis
+import inspect
+import math
+import sys
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.dataset import Dataset
+from tqdm.auto import tqdm
+from tqdm.notebook import tqdm_notebook
+
+from skae.networks import Autoencoder
+
+OPTIMIZERS = {
+    "adadelta": torch.optim.Adadelta,
+    "adagrad": torch.optim.Adagrad,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+# One kernel for all weights, on the CPU as on a GPU.
+FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+
+# Defaults of a training run, measured on tables and images (docs/training.md).
+MAX_BATCH_SIZE = 200
+MIN_BATCH_SIZE = 32
+TARGET_STEPS = 4000
+MIN_STEPS = 200
+MAX_EPOCHS = 50
+MIN_EPOCHS = 10
+
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+def one_cycle(progress):
+    """Share of the peak learning rate after a share of the training steps.
+
+    From 1/25 up to the peak in the first 30% of the steps, then down to almost
+    nothing, both along half a cosine (Smith and Topin 2019, "Super-convergence").
+    """
+    warm_up, start, end = 0.3, 1 / 25, 1e-5
+    if progress < warm_up:
+        rise = (1 - math.cos(math.pi * progress / warm_up)) / 2
+        return start + (1 - start) * rise
+    fall = (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
+    return end + (1 - end) * fall
+
+
+SCHEDULES = {"constant": None, "onecycle": one_cycle}
+
+
+def is_optimizer_class(value):
+    """Whether `value` makes a torch optimizer: a class, or a partial of one."""
+    value = getattr(value, "func", value)
+    return isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+
+
+def optimizer_params(optimizer, weight_decay, device):
+    """skorch's parameters for an optimizer, given by name or as a class."""
+    optimizer = OPTIMIZERS.get(optimizer, optimizer)
+    params = {"optimizer": optimizer}
+    if weight_decay:
+        if "weight_decay" not in inspect.signature(optimizer).parameters:
+            raise ValueError(
+                f"weight_decay={weight_decay} cannot be used: {optimizer.__name__} has "
+                "no weight_decay. Use weight_decay=0 or another optimizer."
+            )
+        params["optimizer__weight_decay"] = float(weight_decay)
+    if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
+        params["optimizer__fused"] = True
+    return params
+
+
+def are_callbacks(value):
+    """Whether `value` is a list of skorch callbacks, each with a name or without."""
+    if not isinstance(value, list | tuple):
+        return False
+    return all(_is_callback(_unnamed(item)) for item in value)
+
+
+def callback_params(callbacks, lr_schedule):
+    """skorch's callbacks, copied, and the schedule that goes with them.
+
+    Raises
+    ------
+    ValueError
+        If two things would set the learning rate, or a callback looks for a validation
+        loss, of which there is none.
+    """
+    callbacks = copy.deepcopy(list(callbacks or []))
+    schedulers = [item for item in callbacks if _is_callback(_unnamed(item), LRScheduler)]
+    if schedulers and lr_schedule != "auto":
+        raise ValueError(
+            f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
+            "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
+            "LRScheduler out."
+        )
+    for item in callbacks:
+        monitor = getattr(_unnamed(item), "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid_"):
+            name = type(_unnamed(item)).__name__
+            raise ValueError(
+                f"{name} in callbacks has monitor={monitor!r}, but no rows are held out "
+                f"for validation. Use {name}(monitor={'train' + monitor[5:]!r})."
+            )
+    if lr_schedule == "auto":
+        lr_schedule = "constant" if schedulers else "onecycle"
+    return {"callbacks": callbacks, "lr_schedule": SCHEDULES[lr_schedule]}
+
+
+def training_length(n_rows, batch_size, max_epochs):
+    """Rows in a batch and number of epochs, where "auto" depends on `n_rows`.
+
+    Small tables get small batches and more epochs: `TARGET_STEPS` steps where that is
+    not more than `MAX_EPOCHS` passes, which overfit them, and `MIN_STEPS` in any case.
+    """
+    if batch_size == "auto":
+        batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+    if max_epochs == "auto":
+        steps_per_epoch = math.ceil(n_rows / batch_size)
+        most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
+        max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
+    return int(batch_size), int(max_epochs)
+
+
+class Batches:
+    """Slices of the rows, in a new random order on every pass where asked.
+
+    Yields each slice twice, as skorch's (input, target): an autoencoder's target
+    is its input.
+
+    Parameters
+    ----------
+    rows : torch.Tensor of shape (n_samples, n_features)
+    batch_size : int
+    generator : torch.Generator or None
+        Draws the order of the rows; None keeps it.
+    """
+
+    def __init__(self, rows, batch_size, generator=None):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self):
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __iter__(self):
+        for batch in self._slices():
+            yield batch, batch
+
+    def _slices(self):
+        if self.generator is None:
+            yield from self.rows.split(self.batch_size)
+            return
+        order = torch.randperm(len(self.rows), generator=self.generator)
+        for index in order.to(self.rows.device).split(self.batch_size):
+            yield self.rows[index]
+
+
+class AutoencoderNet(NeuralNet):
+    """skorch's NeuralNet for autoencoders, with an epoch that does little but train.
+
+    It differs from its parent in that its batches are slices of one tensor, that
+    callbacks which do not look at batches cost nothing per batch, that a failure
+    leaves the weights of the last full epoch, and that Ctrl-C reaches the caller.
+
+    Parameters
+    ----------
+    encoder, decoder : Coder
+        Fresh networks; the net trains them in place.
+    generator : torch.Generator or None
+        Draws the order of the rows in each epoch; None keeps it.
+    lr_schedule : callable or None
+        Maps the share of steps done, in [0, 1], to a share of `lr`.
+    **net_params
+        Parameters of `skorch.NeuralNet`.
+
+    Attributes
+    ----------
+    n_full_epochs_ : int
+        Number of full epochs that the present weights come from; 0 where training
+        failed and the weights are of no use.
+    """
+
+    def __init__(self, encoder, decoder, *, generator, lr_schedule, **net_params):
+        super().__init__(
+            Autoencoder,
+            module__encoder=encoder,
+            module__decoder=decoder,
+            train_split=None,
+            **net_params,
+        )
+        self.lr_schedule = lr_schedule
+        self.generator_ = generator
+        self.n_full_epochs_ = 0
+
+    def get_default_callbacks(self):
+        """skorch's own, without the one that prints."""
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
+        ]
+
+    # Training ---------------------------------------------------------------------
+
+    def train(self, rows):
+        """Train anew on `rows`, a float32 tensor (n_samples, n_features).
+
+        Raises whatever stops it early, after going back to the last full epoch.
+        """
+        self.initialize()
+        rows = rows.to(self.device)
+        try:
+            self.notify("on_train_begin", X=rows, y=rows)
+            self.fit_loop(rows, rows)
+            self.notify("on_train_end", X=rows, y=rows)
+        except BaseException:
+            self._return_to_last_full_epoch()
+            raise
+        finally:
+            self._set_training(False)
+            self.last_weights_ = None
+        return self
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Run the epochs, until they are done or a callback asks to stop."""
+        dataset = self.get_dataset(X, y)
+        batches = self.get_iterator(dataset, training=True)
+        epochs = self.max_epochs if epochs is None else epochs
+        self.n_steps_, self.step_ = epochs * len(batches), 0
+        with _progress_bar(epochs, self.verbose) as progress:
+            for _ in range(epochs):
+                wants_to_stop = self._run_epoch(dataset, batches, **fit_params)
+                loss = self.history[-1, "train_loss"]
+                progress.set_postfix(loss=f"{loss:.5g}", refresh=False)
+                progress.update()
+                if wants_to_stop:
+                    break
+        return self
+
+    def _run_epoch(self, dataset, batches, **fit_params):
+        """One epoch; whether a callback wants it to be the last one."""
+        datasets = {"dataset_train": dataset, "dataset_valid": None}
+        self.notify("on_epoch_begin", **datasets)
+        self.run_single_epoch(
+            batches, training=True, prefix="train", step_fn=self.train_step, **fit_params
+        )
+        self._check_finite()
+        self._keep_weights()
+        try:
+            self.notify("on_epoch_end", **datasets)
+        except KeyboardInterrupt as interrupt:
+            if not _raised_by_statement(interrupt):
+                raise
+            return True
+        return False
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """One pass over the batches; skorch's own where a callback looks at each."""
+        if any(_looks_at_batches(callback) for _, callback in self.callbacks_):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        self._set_training(training)
+        loss_sum, n_rows = 0.0, 0
+        for rows, _ in iterator:
+            loss_sum = loss_sum + self._lean_step(rows).detach() * len(rows)
+            n_rows += len(rows)
+        self.history.new_batch()
+        self.history.record_batch(f"{prefix}_loss", float(loss_sum) / n_rows)
+        self.history.record_batch(f"{prefix}_batch_size", n_rows)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _lean_step(self, rows):
+        """One optimizer step without skorch's calls around it; the loss before it."""
+
+        def loss_with_gradient():
+            self.optimizer_.zero_grad()
+            loss = self.criterion_(self.module_(rows), rows)
+            loss.backward()
+            return loss
+
+        return self._step_optimizer(loss_with_gradient)
+
+    def _step_optimizer(self, step_fn):
+        if self.lr_schedule is not None:
+            share = self.lr_schedule(self.step_ / max(self.n_steps_ - 1, 1))
+            for group in self.optimizer_.param_groups:
+                group["lr"] = self.lr * share
+        self.step_ += 1
+        return self.optimizer_.step(step_fn)
+
+    def get_iterator(self, dataset, training=False):
+        """The batches of a dataset's rows, shuffled while training."""
+        rows = torch.as_tensor(dataset.X)
+        return Batches(rows, self.batch_size, self.generator_ if training else None)
+
+    def get_dataset(self, X, y=None):
+        """skorch's dataset, without a look at each row."""
+        return X if isinstance(X, Dataset) else Dataset(X, y)
+
+    def user_callbacks(self):
+        """The (name, callback) pairs that did not come from `get_default_callbacks`."""
+        default = {name for name, _ in self.get_default_callbacks()}
+        return [pair for pair in self.callbacks_ if pair[0] not in default]
+
+    # What a failure leaves --------------------------------------------------------
+
+    def _check_finite(self):
+        """Give up, with nothing to return to, where training left the finite numbers."""
+        loss = self.history[-1, "batches", -1, "train_loss"]
+        peaks = torch.stack([w.detach().abs().max() for w in self.module_.parameters()])
+        if math.isfinite(loss) and bool(peaks.isfinite().all()):
+            return
+        self.n_full_epochs_ = 0
+        raise ValueError(
+            f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
+            f"the largest weight {float(peaks.max()):.5g}. Scale X, for example with "
+            f"StandardScaler or MinMaxScaler, or lower lr, which is {self.lr:g}."
+        )
+
+    def _keep_weights(self):
+        """Remember the weights at the end of a full epoch."""
+        self.n_full_epochs_ += 1
+        state = self.module_.state_dict()
+        if self.n_full_epochs_ == 1:
+            self.last_weights_ = {key: w.clone() for key, w in state.items()}
+            return
+        for key, weights in state.items():
+            self.last_weights_[key].copy_(weights)
+
+    def _return_to_last_full_epoch(self):
+        if self.n_full_epochs_:
+            self.module_.load_state_dict(self.last_weights_)
+            del self.history[self.n_full_epochs_ :]
+
+    # Saving -----------------------------------------------------------------------
+
+    def __getstate__(self):
+        """The weights once and on the CPU; nothing that only training needs."""
+        module = self.module_
+        if any(weights.device.type != "cpu" for weights in module.state_dict().values()):
+            module = copy.deepcopy(module).cpu()
+        return vars(self) | {
+            "module_": module,
+            "module__encoder": module.encoder,
+            "module__decoder": module.decoder,
+            "device": "cpu",
+            "optimizer_": None,
+            "generator_": None,
+        }
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+
+
+def _progress_bar(epochs, verbose):
+    """A bar over the epochs; one line in ten seconds where it cannot be redrawn."""
+    redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
+    return tqdm(
+        total=epochs,
+        desc="epochs",
+        unit="epoch",
+        mininterval=0.1 if redrawn else 10,
+        disable=not verbose,
+    )
+
+
+def _unnamed(item):
+    return item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
+
+
+def _is_callback(value, base=Callback):
+    return issubclass(value if isinstance(value, type) else type(value), base)
+
+
+def _looks_at_batches(callback):
+    return any(
+        getattr(type(callback), hook) is not getattr(Callback, hook)
+        for hook in BATCH_HOOKS
+    )
+
+
+def _raised_by_statement(interrupt):
+    """Whether code raised this KeyboardInterrupt, not a signal.
+
+    skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
+    taken for Ctrl-C: that one breaks in where no ``raise`` stands.
+    """
+    traceback = interrupt.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"

@@ -1,0 +1,141 @@
+"""The forms that data come in: flat rows, images, and the range of their values."""
+
+import math
+import warnings
+
+import numpy as np
+
+from skae.exceptions import OutputRangeWarning
+from skae.networks import ACTIVATION_RANGES
+
+# How far values may leave the output's interval unremarked: rounding, no more.
+RANGE_TOLERANCE = 1e-3
+
+
+def flatten_images(X):
+    """Flat rows of `X`, and the shape of one of its images.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows (n_samples, n_features), which are left as they are, or images
+        (n_samples, height, width) or (n_samples, channels, height, width).
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, n_features)
+    shape : tuple of int or None
+        What is behind n_samples where `X` holds images, else None.
+
+    Raises
+    ------
+    ValueError
+        If `X` has more than four dimensions, or looks like channels-last images.
+    """
+    if isinstance(X, list | tuple):
+        X = _array_unless_ragged(X)
+    n_dimensions = getattr(X, "ndim", 2)
+    if n_dimensions < 3:
+        return X, None
+    shape = tuple(X.shape[1:])
+    if n_dimensions > 4:
+        raise ValueError(
+            f"X has {n_dimensions} dimensions; expected rows (n_samples, n_features), "
+            "or images (n_samples, height, width) or (n_samples, channels, height, "
+            "width). X.reshape(len(X), -1) makes rows of anything."
+        )
+    if n_dimensions == 4 and shape[2] in (1, 3, 4) and shape[0] > 4:
+        permute = "permute" if hasattr(X, "permute") else "transpose"
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}, which looks like channels-last images; "
+            "expected (n_samples, channels, height, width). Write "
+            f"X.{permute}(0, 3, 1, 2). If there really are {shape[0]} channels, give "
+            "rows: X.reshape(len(X), -1)."
+        )
+    return np.asarray(X).reshape(X.shape[0], math.prod(shape)), shape
+
+
+def refuse_text(X):
+    """Raise a ValueError if `X` is an array of strings, numeric-looking ones too."""
+    if getattr(getattr(X, "dtype", None), "kind", None) in ("S", "U"):
+        raise ValueError(text_error(type(X).__name__))
+
+
+def text_error(kind):
+    """What to say of data that hold text."""
+    return (
+        f"X holds text (in a {kind}); expected numbers. Encode text columns first, for "
+        "example with OneHotEncoder in a ColumnTransformer."
+    )
+
+
+def as_float32(rows):
+    """The rows in float32, which training takes.
+
+    Raises
+    ------
+    ValueError
+        If a value is beyond what float32 can hold.
+    """
+    with np.errstate(over="ignore"):
+        rows32 = rows.astype(np.float32, copy=False)
+    if rows32 is not rows and not np.isfinite(rows32).all():
+        largest = float(np.abs(rows).max())
+        raise ValueError(
+            f"X holds a value of size {largest:.5g}, beyond float32's largest, "
+            f"{np.finfo(np.float32).max:.5g}; training is in float32. Scale X first, for "
+            "example with StandardScaler."
+        )
+    return rows32
+
+
+def choose_output_activation(output_activation, loss, rows):
+    """What "auto" means for these rows, and whether the loss can go with it.
+
+    Raises
+    ------
+    ValueError
+        If the loss is the cross-entropy and a value lies outside [0, 1], or the
+        output activation is not the sigmoid that it needs.
+    """
+    low, high = float(rows.min()), float(rows.max())
+    if loss == "binary_cross_entropy":
+        if low < 0 or high > 1:
+            raise ValueError(
+                "loss='binary_cross_entropy' needs values in [0, 1], but X ranges from "
+                f"{low:.5g} to {high:.5g}. Scale X with MinMaxScaler, or use "
+                "loss='squared_error'."
+            )
+        if output_activation not in ("auto", "sigmoid"):
+            raise ValueError(
+                "loss='binary_cross_entropy' needs output_activation='sigmoid' or "
+                f"'auto', but got {output_activation!r}."
+            )
+        return "sigmoid"
+    if output_activation == "auto":
+        return "sigmoid" if low >= 0 and high <= 1 else "identity"
+    return output_activation
+
+
+def warn_out_of_range(rows, output_activation):
+    """Warn where `rows` hold values that the output activation cannot put out."""
+    least, most = ACTIVATION_RANGES[output_activation]
+    if math.isinf(least):
+        return
+    low, high = float(rows.min()), float(rows.max())
+    if low < least - RANGE_TOLERANCE or high > most + RANGE_TOLERANCE:
+        warnings.warn(
+            f"X ranges from {low:.5g} to {high:.5g}, but reconstructions stay in "
+            f"[{least:g}, {most:g}], what output_activation={output_activation!r} can "
+            "put out. Scale X into that interval (MinMaxScaler(clip=True) does it for "
+            "[0, 1]), or fit with output_activation='identity'.",
+            OutputRangeWarning,
+            stacklevel=4,
+        )
+
+
+def _array_unless_ragged(sequence):
+    try:
+        return np.asarray(sequence)
+    except ValueError:
+        return sequence

@@ -1,0 +1,72 @@
+"""Random numbers from generators of our own; the global states are left alone."""
+
+import inspect
+import secrets
+
+import torch
+from sklearn.utils import check_random_state
+from torch.overrides import TorchFunctionMode
+
+# Functions written in C++ have no signature to look for a generator in.
+BUILTIN_SAMPLERS = {
+    "bernoulli",
+    "bernoulli_",
+    "cauchy_",
+    "exponential_",
+    "geometric_",
+    "log_normal_",
+    "multinomial",
+    "normal",
+    "normal_",
+    "poisson",
+    "rand",
+    "randint",
+    "randn",
+    "random_",
+    "randperm",
+    "uniform_",
+}
+
+
+def make_generator(random_state):
+    """A torch generator on the CPU, seeded from scikit-learn's `random_state`.
+
+    None takes fresh entropy and leaves NumPy's global state alone, unlike
+    scikit-learn's own estimators.
+    """
+    if random_state is None:
+        seed = secrets.randbits(63)
+    else:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    return torch.Generator().manual_seed(seed)
+
+
+class DrawFrom(TorchFunctionMode):
+    """Within this context, this thread's random tensors come from `generator`.
+
+    Networks are built in it: whatever layers they have, their first weights depend
+    on the generator alone and torch's global state stays as it was. Forking the
+    global state instead would not be safe among threads.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        On the CPU.
+    """
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if kwargs.get("generator") is None and _takes_generator(func):
+            kwargs["generator"] = self.generator
+        return func(*args, **kwargs)
+
+
+def _takes_generator(func):
+    try:
+        return "generator" in inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return getattr(func, "__name__", None) in BUILTIN_SAMPLERS
