@@ -1,7 +1,7 @@
 """Autoencoders where PCA would stand: a tour of skae in one script.
 
-    python examples/quickstart.py                    # scikit-learn's digits, no network
-    python examples/quickstart.py --dataset mnist --device cuda
+python examples/quickstart.py                    # scikit-learn's digits, no network
+python examples/quickstart.py --dataset mnist --device cuda
 """
 
 import argparse

@@ -21,6 +21,7 @@ from skae.losses import LOSSES, ReconstructionLoss
 from skae.networks import ACTIVATION_RANGES, ACTIVATIONS, Coder, SquaredErrors
 from skae.rows import (
     as_float32,
+    as_floats,
     choose_output_activation,
     flatten_images,
     refuse_text,
@@ -245,7 +246,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Take a trained net as the model of this estimator."""
         self.net_ = net
         self.n_iter_ = net.n_full_epochs_
-        self.loss_curve_ = net.history[:, "train_loss"]
+        self.loss_curve_ = [float(loss) for loss in net.history[:, "train_loss"]]
         self.callbacks_ = net.user_callbacks()
         self.device_ = net.device
         self._n_features_out = self.n_components
@@ -292,7 +293,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Rows in the form that `fit` saw: images where it was given images.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=[np.float32, np.float64], order="C")
+        codes = as_floats(check_array(X, order="C"))
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but {type(self).__name__} decodes "
@@ -360,15 +361,13 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _validate_rows(self, X, *, reset=False):
         """Check `X` and return it as flat rows of floats, C-ordered."""
-        refuse_text(X)
         X, shape = flatten_images(X)
+        refuse_text(X)
         image_shape = None if shape is None else (1, *shape)[-3:]
         if not reset:
             self._check_image_shape(image_shape)
         try:
-            rows = validate_data(
-                self, X, reset=reset, dtype=[np.float32, np.float64], order="C"
-            )
+            rows = as_floats(validate_data(self, X, reset=reset, order="C"))
         except ValueError as error:
             if "could not convert string" in str(error):
                 raise ValueError(text_error(type(X).__name__)) from error

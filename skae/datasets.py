@@ -118,9 +118,11 @@ def fetch_images(name, *, data_home=None, subset="train", download_if_missing=Tr
     Examples
     --------
     >>> from skae.datasets import fetch_images
-    >>> images = fetch_images("mnist")  # doctest: +SKIP
-    >>> images.data.shape  # doctest: +SKIP
-    (60000, 784)
+    >>> images = fetch_images("mnist")
+    >>> images.image_shape
+    (1, 28, 28)
+    >>> images.data.dtype, images.data.shape[1]
+    (dtype('float32'), 784)
     """
     _check_choice("name", name, tuple(_SOURCES))
     _check_choice("subset", subset, SUBSETS)

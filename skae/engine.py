@@ -196,6 +196,7 @@ class AutoencoderNet(NeuralNet):
             Autoencoder,
             module__encoder=encoder,
             module__decoder=decoder,
+            predict_nonlinearity=decoder.activation,
             train_split=None,
             **net_params,
         )

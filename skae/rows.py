@@ -69,6 +69,12 @@ def text_error(kind):
     )
 
 
+def as_floats(rows):
+    """The rows in the precision to compute with: float64 if they are, else float32."""
+    is_double = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
+    return rows.astype(np.float64 if is_double else np.float32, copy=False)
+
+
 def as_float32(rows):
     """The rows in float32, which training takes.
 

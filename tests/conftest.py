@@ -1,0 +1,68 @@
+"""One thread for torch and its libraries, tiny image files, small estimators."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["MPLBACKEND"] = "agg"
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from skae import ConvAutoencoder, DenseAutoencoder
+
+torch.set_num_threads(1)
+
+
+def small_dense(**params):
+    return DenseAutoencoder(
+        **{
+            "n_components": 4,
+            "hidden_layer_sizes": (16,),
+            "max_epochs": 3,
+            "batch_size": 32,
+            "random_state": 0,
+        }
+        | params
+    )
+
+
+def small_conv(**params):
+    return ConvAutoencoder(
+        **{
+            "n_components": 4,
+            "conv_channels": (4, 8),
+            "hidden_layer_sizes": (16,),
+            "max_epochs": 2,
+            "batch_size": 32,
+            "random_state": 0,
+        }
+        | params
+    )
+
+
+@pytest.fixture(params=[small_dense, small_conv], ids=["dense", "conv"])
+def make_small(request):
+    """Each estimator in a small and quick form; takes parameters to change."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The first 200 digits, (200, 64), float64 in [0, 1]."""
+    X = load_digits().data[:200] / 16
+    X.setflags(write=False)
+    return X
+
+
+@pytest.fixture
+def all_weights():
+    """A function from an estimator to its weights in one vector."""
+
+    def weights(estimator):
+        parameters = estimator.net_.module_.parameters()
+        return np.concatenate([w.detach().cpu().numpy().ravel() for w in parameters])
+
+    return weights

@@ -1,0 +1,84 @@
+"""Devices: what a name means here, and what is said of one that is not there."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import small_dense
+
+from skae import devices
+from skae.devices import resolve_device, run_in_chunks
+from skae.exceptions import DeviceUnavailableWarning
+
+
+def pretend(monkeypatch, n_cuda):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: n_cuda > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: n_cuda)
+
+
+@pytest.mark.parametrize(
+    ("device", "n_cuda", "expected"),
+    [
+        ("auto", 0, "cpu"),
+        ("auto", 2, "cuda:0"),
+        ("cpu", 2, "cpu"),
+        ("cuda", 1, "cuda"),
+        ("cuda:1", 2, "cuda:1"),
+        (torch.device("cuda", 1), 2, "cuda:1"),
+    ],
+)
+def test_a_name_means_a_device(monkeypatch, device, n_cuda, expected):
+    pretend(monkeypatch, n_cuda)
+    assert resolve_device(device) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("cuda", r"device='cuda' is not there: torch sees 0 CUDA.*device='auto'"),
+        ("cuda:1", r"device='cuda:1' is not there"),
+        ("mps", r"device='mps' is not there: torch sees no MPS"),
+        ("gpu", r"device='gpu' is not known; expected 'auto', 'cpu', 'cuda'"),
+        (None, r"device=None is not known; expected"),
+    ],
+)
+def test_fit_refuses_a_device_that_is_not_there(monkeypatch, digits, device, message):
+    pretend(monkeypatch, 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    ae = small_dense().fit(digits)
+    before = dict(vars(ae))
+    with pytest.raises(ValueError, match=message):
+        ae.set_params(device=device).fit(digits)
+    assert vars(ae) == before | {"device": device}
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "score"])
+def test_a_fitted_model_whose_device_is_gone_warns_and_uses_the_cpu(
+    monkeypatch, digits, method
+):
+    ae = small_dense(device="cpu").fit(digits)
+    expected = getattr(ae, method)(digits)
+    pretend(monkeypatch, 0)
+    ae.set_params(device="cuda:1")
+    with pytest.warns(DeviceUnavailableWarning, match=r"'cuda:1'.*The CPU is used"):
+        result = getattr(ae, method)(digits)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_a_model_records_where_it_was_trained(digits):
+    assert small_dense(device="cpu").fit(digits).device_ == "cpu"
+
+
+@pytest.mark.parametrize("n_rows", [1, 4, 5, 13])
+def test_chunks_cover_all_rows_in_their_order(monkeypatch, n_rows):
+    monkeypatch.setattr(devices, "CHUNK_ROWS", 4)
+    rows = np.arange(2.0 * n_rows).reshape(-1, 2)
+    result = run_in_chunks(torch.nn.Identity(), rows, torch.device("cpu"))
+    np.testing.assert_array_equal(result, rows)
+    assert result.dtype == np.float64
+
+
+def test_float64_rows_leave_the_weights_in_float32():
+    layer = torch.nn.Linear(2, 1)
+    result = run_in_chunks(layer, np.ones((3, 2)), torch.device("cpu"))
+    assert result.dtype == np.float64
+    assert layer.weight.dtype == torch.float32

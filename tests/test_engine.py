@@ -1,0 +1,378 @@
+"""Training: callbacks, schedules, what stops it early, and what that leaves."""
+
+import signal
+
+import numpy as np
+import pytest
+import torch
+from conftest import small_dense
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+)
+
+from skae import engine
+from skae.engine import Batches, one_cycle, training_length
+
+# --- batches --------------------------------------------------------------------
+
+
+def test_every_row_comes_once_in_an_epoch_in_a_new_order():
+    rows = torch.arange(10.0)[:, None]
+    batches = Batches(rows, 4, torch.Generator().manual_seed(0))
+    epochs = [torch.cat([X for X, _ in batches]).ravel().tolist() for _ in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
+    assert epochs[0] != epochs[1] != list(range(10))
+    assert [len(X) for X, _ in batches] == [4, 4, 2]
+    assert len(batches) == 3
+
+
+def test_without_a_generator_the_order_stays():
+    rows = torch.arange(5.0)[:, None]
+    assert [X.ravel().tolist() for X, _ in Batches(rows, 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_shuffle_false_takes_the_rows_as_they_come(digits):
+    class FirstRow(Callback):
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            if not hasattr(self, "row_"):
+                self.row_ = batch[0][0].numpy().copy()
+
+    for shuffle in (False, True):
+        ae = small_dense(shuffle=shuffle, callbacks=[FirstRow()]).fit(digits)
+        _, callback = ae.callbacks_[0]
+        assert np.allclose(callback.row_, digits[0]) is not shuffle
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "max_epochs"),
+    [
+        (1, 32, 200),  # 200 steps in any case
+        (20, 32, 200),
+        (133, 32, 50),
+        (1797, 44, 50),
+        (60_000, 200, 13),  # 300 steps an epoch, about 4,000 in all
+        (1_000_000, 200, 10),
+    ],
+)
+def test_auto_makes_enough_steps_for_any_number_of_rows(n_rows, batch_size, max_epochs):
+    assert training_length(n_rows, "auto", "auto") == (batch_size, max_epochs)
+    assert training_length(n_rows, 7, 3) == (7, 3)
+
+
+def test_the_loss_of_an_epoch_is_weighted_by_rows(digits):
+    X = digits[:33]  # a batch of 32 and one of 1
+    ae = small_dense(
+        max_epochs=1, batch_size=32, lr=1e-12, lr_schedule="constant", optimizer="sgd"
+    ).fit(X)  # nothing is learnt: the loss is that of the first weights
+    assert ae.loss_curve_[0] == pytest.approx(-ae.score(X), rel=1e-5)
+
+
+# --- schedules ------------------------------------------------------------------
+
+
+class Rates(Callback):
+    """Keeps the learning rate of each step."""
+
+    def initialize(self):
+        self.rates_ = []
+        return self
+
+    def on_batch_end(self, net, **kwargs):
+        self.rates_.append(net.optimizer_.param_groups[0]["lr"])
+
+
+def rates(**params):
+    ae = small_dense(callbacks=[Rates()], **params)
+    ae.fit(np.random.default_rng(0).random((64, 4)))
+    return ae.callbacks_[0][1].rates_
+
+
+def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing():
+    shares = np.array([one_cycle(p) for p in np.linspace(0, 1, 101)])
+    assert shares[0] == pytest.approx(1 / 25)
+    assert shares.argmax() == 30
+    assert shares.max() == pytest.approx(1)
+    assert (np.diff(shares[:31]) > 0).all()
+    assert (np.diff(shares[30:]) < 0).all()
+    assert 0 < shares[-1] < 1e-4
+
+
+def test_one_cycle_spans_all_steps_of_a_fit():
+    expected = [0.01 * one_cycle(step / 19) for step in range(20)]
+    assert rates(lr=0.01, max_epochs=10) == pytest.approx(expected)
+    assert rates(lr=0.01, max_epochs=10, lr_schedule="onecycle") == pytest.approx(
+        expected
+    )
+
+
+def test_constant_stays():
+    assert rates(lr=0.01, max_epochs=3, lr_schedule="constant") == [0.01] * 6
+
+
+# --- optimizers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", engine.OPTIMIZERS)
+def test_every_named_optimizer_learns(digits, optimizer):
+    lr = {"sgd": 0.5, "adadelta": 1.0, "adagrad": 0.05}.get(optimizer, 0.01)
+    ae = small_dense(optimizer=optimizer, lr=lr, max_epochs=8).fit(digits)
+    assert type(ae.net_.optimizer_) is engine.OPTIMIZERS[optimizer]
+    assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adamax, torch.optim.LBFGS])
+def test_any_torch_optimizer_class_is_taken(digits, optimizer):
+    ae = small_dense(optimizer=optimizer, lr=0.01, batch_size=200, max_epochs=10)
+    ae.fit(digits)
+    assert type(ae.net_.optimizer_) is optimizer
+    assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
+
+
+def test_weight_decay_shrinks_the_weights(digits, all_weights):
+    plain = all_weights(small_dense(max_epochs=10).fit(digits))
+    decayed = all_weights(small_dense(max_epochs=10, weight_decay=0.01).fit(digits))
+    assert np.linalg.norm(decayed) < 0.9 * np.linalg.norm(plain)
+
+
+def test_weight_decay_of_an_optimizer_without_one_is_refused(digits):
+    ae = small_dense(optimizer=torch.optim.LBFGS, weight_decay=0.1)
+    with pytest.raises(ValueError, match=r"weight_decay=0\.1.*LBFGS has no weight_decay"):
+        ae.fit(digits)
+
+
+# --- callbacks ------------------------------------------------------------------
+
+
+def test_early_stopping_stops_at_the_epoch_that_its_patience_gives(digits):
+    stop = EarlyStopping(monitor="train_loss", patience=3, threshold=10.0)
+    ae = small_dense(max_epochs=20, callbacks=[stop]).fit(digits)
+    assert ae.n_iter_ == len(ae.loss_curve_) == 4  # the first is the best, then three
+
+
+def test_early_stopping_restores_the_best_weights(digits, all_weights):
+    stop = EarlyStopping(monitor="train_loss", patience=3, threshold=10.0, load_best=True)
+    constant = {"lr_schedule": "constant"}
+    stopped = small_dense(max_epochs=20, callbacks=[stop], **constant).fit(digits)
+    best = small_dense(max_epochs=1, **constant).fit(digits)
+    np.testing.assert_array_equal(all_weights(stopped), all_weights(best))
+
+
+def test_a_checkpoint_restores_the_weights_it_kept(digits, all_weights, tmp_path):
+    def after_the_second(net):
+        return len(net.history) == 2
+
+    keep = Checkpoint(monitor=after_the_second, dirname=tmp_path, load_best=True)
+    constant = {"lr_schedule": "constant"}
+    kept = small_dense(max_epochs=6, callbacks=[keep], **constant).fit(digits)
+    second = small_dense(max_epochs=2, **constant).fit(digits)
+    assert kept.n_iter_ == 6
+    assert (tmp_path / "params.pt").exists()
+    np.testing.assert_array_equal(all_weights(kept), all_weights(second))
+
+
+def test_a_checkpoint_follows_the_best_training_loss(digits, tmp_path):
+    keep = Checkpoint(monitor="train_loss_best", dirname=tmp_path)
+    ae = small_dense(callbacks=[keep]).fit(digits)
+    assert ae.net_.history[:, "event_cp"] == [True, True, True]
+
+
+def test_an_lr_scheduler_sets_the_rate(digits):
+    schedule = LRScheduler(policy="StepLR", step_size=2, gamma=0.1)
+    ae = small_dense(max_epochs=6, lr=0.01, callbacks=[schedule]).fit(digits)
+    assert ae.net_.history[:, "event_lr"] == pytest.approx(
+        [0.01, 0.01, 0.001, 0.001, 0.0001, 0.0001]
+    )
+
+
+def test_an_lr_scheduler_can_step_by_the_batch():
+    schedule = LRScheduler(policy="StepLR", step_size=1, gamma=0.5, step_every="batch")
+    ae = small_dense(max_epochs=2, lr=0.01, callbacks=[("schedule", schedule), Rates()])
+    ae.fit(np.random.default_rng(0).random((64, 4)))
+    assert ae.callbacks_[1][1].rates_ == pytest.approx([0.005, 0.0025, 0.00125, 0.000625])
+
+
+@pytest.mark.parametrize("lr_schedule", ["constant", "onecycle"])
+def test_an_lr_scheduler_beside_a_named_schedule_is_refused(digits, lr_schedule):
+    ae = small_dense(callbacks=[LRScheduler()], lr_schedule=lr_schedule)
+    with pytest.raises(ValueError, match=f"'{lr_schedule}' and an LRScheduler"):
+        ae.fit(digits)
+
+
+@pytest.mark.parametrize("use_caching", [False, True])
+def test_epoch_scoring_scores_the_reconstruction(digits, use_caching):
+    def mean_error(net, X, y):
+        return float(np.mean((net.predict(X) - np.asarray(y)) ** 2))
+
+    score = EpochScoring(
+        mean_error,
+        on_train=True,
+        lower_is_better=True,
+        name="mse",
+        use_caching=use_caching,
+    )
+    ae = small_dense(callbacks=[score], lr=1e-9, lr_schedule="constant").fit(digits)
+    assert ae.net_.history[:, "mse"] == pytest.approx([-ae.score(digits)] * 3, rel=1e-4)
+    assert ae.net_.history[-1, "mse_best"] in (True, False)
+
+
+def test_gradient_clipping_bounds_each_step(digits, all_weights):
+    clip = GradientNormClipping(gradient_clip_value=1e-6)
+    params = {"optimizer": "sgd", "lr": 1.0, "lr_schedule": "constant", "max_epochs": 1}
+    clipped = small_dense(callbacks=[clip], **params).fit(digits)
+    first = small_dense(**params | {"lr": 1e-30}).fit(digits)
+    moved = np.linalg.norm(all_weights(clipped) - all_weights(first))
+    assert moved <= 7 * 1.01e-6  # 7 steps of 200 rows
+
+
+@pytest.mark.parametrize("monitor", ["valid_loss", "valid_loss_best"])
+def test_a_callback_that_waits_for_validation_gets_a_way_out(digits, monitor):
+    ae = small_dense(callbacks=[EarlyStopping(monitor=monitor)])
+    train = monitor.replace("valid", "train")
+    with pytest.raises(ValueError, match=rf"no rows are held out.*monitor='{train}'"):
+        ae.fit(digits)
+
+
+def test_a_callback_that_looks_at_batches_changes_nothing(digits, all_weights):
+    looked_at = small_dense(callbacks=[Rates()]).fit(digits)
+    lean = small_dense().fit(digits)
+    np.testing.assert_array_equal(all_weights(looked_at), all_weights(lean))
+    assert looked_at.loss_curve_ == pytest.approx(lean.loss_curve_, rel=1e-6)
+
+
+def test_callbacks_are_copied(digits):
+    given = Rates()
+    ae = small_dense(callbacks=[given]).fit(digits)
+    name, fitted = ae.callbacks_[0]
+    assert name == "Rates"
+    assert fitted is not given
+    assert not hasattr(given, "rates_")
+    assert len(fitted.rates_) == 21
+
+
+# --- what stops training, and what that leaves -----------------------------------
+
+
+class At(Callback):
+    """Does something in the middle, or at the end, of an epoch."""
+
+    def __init__(self, epoch, action, *, end=False):
+        self.epoch = epoch
+        self.action = action
+        self.end = end
+
+    def on_batch_end(self, net, **kwargs):
+        if not self.end and len(net.history) == self.epoch:
+            self.action()
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.end and len(net.history) == self.epoch:
+            self.action()
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def fail():
+    raise RuntimeError("a bad callback")
+
+
+def stop():
+    raise KeyboardInterrupt
+
+
+def two_epochs(digits):
+    return small_dense(max_epochs=2, lr_schedule="constant").fit(digits)
+
+
+@pytest.mark.parametrize(
+    ("action", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)]
+)
+@pytest.mark.parametrize(("epoch", "end"), [(3, False), (2, True)])
+def test_an_interruption_leaves_the_last_full_epoch_and_reaches_the_caller(
+    digits, all_weights, action, error, epoch, end
+):
+    ae = small_dense(
+        max_epochs=9, lr_schedule="constant", callbacks=[At(epoch, action, end=end)]
+    )
+    with pytest.raises(error):
+        ae.fit(digits)
+    assert ae.n_iter_ == len(ae.loss_curve_) == 2
+    np.testing.assert_array_equal(all_weights(ae), all_weights(two_epochs(digits)))
+    assert not ae.encoder_.training
+    assert ae.transform(digits).shape == (200, 4)
+
+
+@pytest.mark.parametrize(
+    ("action", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)]
+)
+def test_an_interruption_of_the_first_epoch_leaves_the_estimator_as_it_was(
+    digits, action, error
+):
+    ae = small_dense().fit(digits)
+    before, codes = dict(vars(ae)), ae.transform(digits)
+    ae.set_params(callbacks=[At(1, action)])
+    with pytest.raises(error):
+        ae.fit(digits[:, :32])
+    assert vars(ae) == before | {"callbacks": ae.callbacks}
+    np.testing.assert_array_equal(ae.transform(digits), codes)
+
+
+def test_a_callback_may_stop_training_as_skorch_has_it(digits):
+    ae = small_dense(max_epochs=9, callbacks=[At(2, stop, end=True)]).fit(digits)
+    assert ae.n_iter_ == 2
+
+
+def test_divergence_names_its_epoch_and_leaves_the_estimator_as_it_was(digits):
+    ae = small_dense(lr_schedule="constant").fit(digits)
+    before = dict(vars(ae))
+    ae.set_params(optimizer="sgd", lr=1e30, max_epochs=5)
+    with pytest.raises(ValueError, match=r"diverged in epoch 1: .*StandardScaler.*lr"):
+        ae.fit(digits * 1e3)
+    changed = {name: getattr(ae, name) for name in ("optimizer", "lr", "max_epochs")}
+    assert vars(ae) == before | changed
+
+
+def test_divergence_after_good_epochs_leaves_the_estimator_as_it_was(digits):
+    class Poison(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                with torch.no_grad():
+                    next(net.module_.parameters()).fill_(torch.nan)
+
+    ae = small_dense(callbacks=[Poison()])
+    with pytest.raises(ValueError, match=r"diverged in epoch 3: .*largest weight nan"):
+        ae.fit(digits)
+    assert vars(ae) == ae.get_params()
+
+
+def test_values_too_large_to_square_are_divergence():
+    X = np.linspace(-1e30, 1e30, 40).reshape(10, 4)
+    with pytest.raises(ValueError, match="diverged in epoch 1: the loss is"):
+        small_dense().fit(X)
+
+
+# --- verbose --------------------------------------------------------------------
+
+
+def test_training_is_silent_by_default(digits, capfd):
+    small_dense().fit(digits)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_shows_a_bar_with_the_loss(digits, capfd):
+    ae = small_dense(verbose=1).fit(digits)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "3/3" in err
+    assert f"loss={ae.loss_curve_[-1]:.5g}" in err
+
+
+def test_a_bar_in_a_log_file_is_a_few_lines(digits, capfd):
+    small_dense(verbose=1, max_epochs=50).fit(digits)
+    assert capfd.readouterr().err.count("\r") < 5

@@ -1,0 +1,70 @@
+"""scikit-learn's own checks, all of them, with no excuse and no warning."""
+
+from collections import Counter
+
+import pytest
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_estimator,
+    check_get_feature_names_out_error,
+    check_global_output_transform_pandas,
+    check_global_set_output_transform_polars,
+    check_inplace_ensure_writeable,
+    check_n_features_in_after_fitting,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_set_output_transform_polars,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+    estimator_checks_generator,
+)
+
+from skae import ConvAutoencoder, DenseAutoencoder
+from skae.exceptions import ImageShapeWarning, OutputRangeWarning
+
+ESTIMATORS = [DenseAutoencoder, ConvAutoencoder]
+
+# What scikit-learn applies to its own estimators beside check_estimator.
+OWN_CHECKS = [
+    check_dataframe_column_names_consistency,
+    check_get_feature_names_out_error,
+    check_global_output_transform_pandas,
+    check_global_set_output_transform_polars,
+    check_inplace_ensure_writeable,
+    check_n_features_in_after_fitting,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_set_output_transform_polars,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+]
+
+
+# Warnings are errors in this suite; only skae's own, by their names, are let through.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::skae.exceptions.{warning.__name__}")
+    for warning in (ImageShapeWarning, OutputRangeWarning)
+]
+
+
+def check_names(estimator):
+    return Counter(
+        getattr(check, "func", check).__name__
+        for _, check in estimator_checks_generator(estimator)
+    )
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_all_checks_pass(estimator):
+    results = check_estimator(estimator(), on_skip=None)
+    skipped = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert skipped <= {"check_array_api_input"}
+    assert len(results) == sum(check_names(estimator()).values())
+
+
+# These checks mix data frames with plain arrays, for PCA too.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+@pytest.mark.parametrize("check", OWN_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_checks_that_scikit_learn_applies_to_its_own(estimator, check):
+    assert check(estimator.__name__, estimator(max_epochs=1)) is None

@@ -1,0 +1,67 @@
+"""Networks and their arithmetic, by hand."""
+
+import pytest
+import torch
+
+from skae.networks import (
+    Autoencoder,
+    Coder,
+    SquaredErrors,
+    conv_decoder,
+    conv_encoder,
+    dense_layers,
+)
+
+
+def test_dense_layers_end_without_an_activation():
+    layers = dense_layers([3, 5, 2], "tanh")
+    assert [type(layer).__name__ for layer in layers] == ["Linear", "Tanh", "Linear"]
+
+
+def test_a_coder_applies_its_activation_to_its_body():
+    body = torch.nn.Identity()
+    X = torch.tensor([[0.0, 2.0]])
+    torch.testing.assert_close(Coder(body, "sigmoid")(X), torch.sigmoid(X))
+
+
+def test_an_autoencoder_puts_out_the_values_before_the_last_activation():
+    identity = torch.nn.Identity()
+    pair = Autoencoder(Coder(identity, "relu"), Coder(identity, "sigmoid"))
+    raw, codes = pair(torch.tensor([[-1.0, 3.0]]))
+    torch.testing.assert_close(codes, torch.tensor([[0.0, 3.0]]))
+    torch.testing.assert_close(raw, codes)
+
+
+def test_squared_errors_are_means_over_each_row():
+    errors = SquaredErrors(torch.nn.Identity(), torch.nn.ReLU())
+    X = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
+    torch.testing.assert_close(errors(X), torch.tensor([2.0, 0.0]))
+
+
+def test_pooling_keeps_the_last_row_of_an_odd_image():
+    encoder = conv_encoder((1, 3, 3), (1,), 1, "max", (4,), "identity")
+    X = torch.zeros(1, 9)
+    X[0, 8] = 5.0
+    with torch.no_grad():
+        encoder[1].weight.fill_(1.0)
+        encoder[1].bias.zero_()
+        pooled = encoder[:5](X)  # (batch, 2 * 2)
+    torch.testing.assert_close(pooled, torch.tensor([[0.0, 0.0, 0.0, 5.0]]))
+
+
+def test_enlarging_repeats_each_pixel_and_crops_to_the_encoders_size():
+    decoder = conv_decoder((1, 3, 3), (1,), 1, "nearest", (4,), "identity")
+    image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    convolution = decoder[4]
+    with torch.no_grad():
+        convolution.weight.fill_(1.0)
+        convolution.bias.zero_()
+        enlarged = decoder[3:](image).reshape(3, 3)
+    expected = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 2.0], [3.0, 3.0, 4.0]])
+    torch.testing.assert_close(enlarged, expected)
+
+
+@pytest.mark.parametrize("kernel_size", [2, 4])
+def test_even_kernels_keep_the_size_and_warn_of_nothing(kernel_size):
+    encoder = conv_encoder((1, 6, 6), (2,), kernel_size, "max", (4,), "relu")
+    assert encoder[:3](torch.zeros(1, 36)).shape == (1, 2, 6, 6)
