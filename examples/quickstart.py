@@ -42,6 +42,7 @@ def main():
         [
             ("scale", MinMaxScaler(clip=True)),
             ("ae", DenseAutoencoder(N_COMPONENTS, **settings)),
+            ("unit_variance", StandardScaler()),  # the kernel has one width for all
             ("kpca", KernelPCA(3, kernel="rbf")),
         ]
     )

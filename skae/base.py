@@ -9,7 +9,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from skae import engine, parameters
+from skae import array_api, engine, parameters
 from skae.devices import (
     as_tensor,
     resolve_device,
@@ -183,7 +183,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             The same as ``fit(X).transform(X)``.
         """
         rows = self._fit(X)
-        return self._run(self.encoder_, rows)
+        return array_api.like(X, self._run(self.encoder_, rows))
 
     def _fit(self, X):
         """Fit, and return the validated rows; an error leaves the estimator unharmed."""
@@ -276,8 +276,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes : ndarray of shape (n_samples, n_components)
             In float64 where `X` is, else in float32.
         """
-        check_is_fitted(self)
-        return self._run(self.encoder_, self._validate_rows(X))
+        rows = self._validate_fitted(X, "transform")
+        return array_api.like(X, self._run(self.encoder_, rows))
 
     def inverse_transform(self, X):
         """Decode codes.
@@ -293,14 +293,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Rows in the form that `fit` saw: images where it was given images.
         """
         check_is_fitted(self)
-        codes = as_floats(check_array(X, order="C"))
+        codes = as_floats(check_array(array_api.to_numpy(X), order="C"))
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but {type(self).__name__} decodes "
                 f"codes with {self._n_features_out} components; give what transform "
                 "returns."
             )
-        return self._in_fitted_form(self._run(self.decoder_, codes))
+        return array_api.like(X, self._in_fitted_form(self._run(self.decoder_, codes)))
 
     def reconstruct(self, X):
         """Encode and decode `X`.
@@ -315,9 +315,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         X_reconstructed : ndarray of shape (n_samples, n_features)
             The same as ``inverse_transform(transform(X))``.
         """
-        check_is_fitted(self)
+        rows = self._validate_fitted(X, "reconstruct")
         both = nn.Sequential(self.encoder_, self.decoder_)
-        return self._in_fitted_form(self._run(both, self._validate_rows(X)))
+        return array_api.like(X, self._in_fitted_form(self._run(both, rows)))
 
     def score_samples(self, X):
         """Return minus the mean squared reconstruction error of each row.
@@ -332,9 +332,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         scores : ndarray of shape (n_samples,)
             In squared units of `X`, at most 0; the greater, the better reconstructed.
         """
-        check_is_fitted(self)
+        rows = self._validate_fitted(X, "score_samples")
         errors = SquaredErrors(self.encoder_, self.decoder_)
-        return -self._run(errors, self._validate_rows(X))
+        return array_api.like(X, -self._run(errors, rows))
 
     def score(self, X, y=None):
         """Return minus the mean squared reconstruction error over all elements.
@@ -352,16 +352,26 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             In squared units of `X`, at most 0; the greater, the better. Times
             n_features, it is the mean over rows of the squared distance.
         """
-        return float(np.mean(self.score_samples(X), dtype=np.float64))
+        scores = array_api.to_numpy(self.score_samples(X))
+        return float(np.mean(scores, dtype=np.float64))
 
     def _run(self, module, rows):
         return run_in_chunks(module, rows, resolve_device_or_cpu(self.device))
 
     # The form of the data ---------------------------------------------------------
 
+    def _validate_fitted(self, X, method):
+        """Check `X`, given to a fitted estimator, and return it as flat rows."""
+        check_is_fitted(self)
+        array_api.check_same_namespace(
+            X, self._namespace, f"{type(self).__name__}.{method}"
+        )
+        return self._validate_rows(X)
+
     def _validate_rows(self, X, *, reset=False):
         """Check `X` and return it as flat rows of floats, C-ordered."""
-        X, shape = flatten_images(X)
+        given = X
+        X, shape = flatten_images(array_api.to_numpy(X))
         refuse_text(X)
         image_shape = None if shape is None else (1, *shape)[-3:]
         if not reset:
@@ -374,6 +384,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise
         if reset:
             self._fitted_shape = shape
+            self._namespace = array_api.namespace(given)
             self.image_shape_ = self._choose_image_shape(image_shape, rows.shape[1])
         else:
             warn_out_of_range(rows, self.output_activation_)
@@ -402,4 +413,5 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
+        tags.array_api_support = True
         return tags

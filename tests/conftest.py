@@ -5,6 +5,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "agg"
+os.environ["SCIPY_ARRAY_API"] = "1"  # without it, scikit-learn skips its array API checks
 
 import numpy as np
 import pytest

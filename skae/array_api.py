@@ -1,0 +1,59 @@
+"""Arrays of other libraries, where scikit-learn's ``array_api_dispatch`` is on.
+
+Everything is computed from NumPy arrays; what comes in as another library's array goes
+out as one, on the device that it came from.
+"""
+
+import numpy as np
+import torch
+from sklearn import get_config
+
+
+def namespace(X):
+    """Name of the library whose arrays to answer in; "numpy" where dispatch is off."""
+    if not get_config()["array_api_dispatch"]:
+        return "numpy"
+    if isinstance(X, torch.Tensor):
+        return "torch"
+    if isinstance(X, np.ndarray | np.generic) or not hasattr(X, "__array_namespace__"):
+        return "numpy"
+    return X.__array_namespace__().__name__
+
+
+def to_numpy(X):
+    """`X` as a NumPy array where it is another library's array, else as it is."""
+    if namespace(X) == "numpy":
+        return X
+    if isinstance(X, torch.Tensor):
+        return X.detach().cpu().numpy()
+    default_device = X.__array_namespace__().__array_namespace_info__().default_device()
+    return np.from_dlpack(X.to_device(default_device))
+
+
+def like(X, result):
+    """`result`, a NumPy array, as an array of the library and on the device of `X`."""
+    if namespace(X) == "numpy":
+        return result
+    if isinstance(X, torch.Tensor):
+        return torch.from_numpy(result).to(X.device)
+    return X.__array_namespace__().asarray(result, device=X.device)
+
+
+def check_same_namespace(X, fitted, method):
+    """Raise a ValueError where `X` is of another library than what `fit` saw.
+
+    Parameters
+    ----------
+    X : array-like
+    fitted : str
+        The namespace of the data given to `fit`.
+    method : str
+        Class and method, for the message.
+    """
+    given = namespace(X)
+    if get_config()["array_api_dispatch"] and given != fitted:
+        raise ValueError(
+            f"Inputs passed to {method}() must use the same namespace as those passed to "
+            f"fit(): got {given}, expected {fitted}. Convert them, or switch "
+            "array_api_dispatch off."
+        )
