@@ -1,6 +1,11 @@
 """BaseAutoencoder: what all autoencoders of this package do, step by step."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -100,24 +105,24 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def __init__(
         self,
-        n_components=32,
+        n_components: int = 32,
         *,
-        activation="relu",
-        latent_activation="identity",
-        output_activation="auto",
-        loss="squared_error",
-        optimizer="adam",
-        lr=5e-3,
-        lr_schedule="auto",
-        weight_decay=0.0,
-        batch_size="auto",
-        shuffle=True,
-        max_epochs="auto",
-        callbacks=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        activation: str = "relu",
+        latent_activation: str = "identity",
+        output_activation: str = "auto",
+        loss: str = "squared_error",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        callbacks: Sequence[Any] | None = None,
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.latent_activation = latent_activation
@@ -137,7 +142,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     # Fitting ----------------------------------------------------------------------
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Train the autoencoder to reconstruct `X`.
 
         Parameters
@@ -167,7 +172,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._fit(X)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
         """Fit to `X`, then return its codes.
 
         Parameters
@@ -231,7 +236,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             **engine.callback_params(self.callbacks, self.lr_schedule),
         )
 
-    def _build_networks(self, n_features):
+    def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         """Return the encoder and decoder, without their last activations."""
         raise NotImplementedError(
             f"{type(self).__name__} must define _build_networks(n_features), which "
@@ -254,16 +259,16 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # Using the model --------------------------------------------------------------
 
     @property
-    def encoder_(self):
+    def encoder_(self) -> nn.Module:
         """Module from flat rows (batch, n_features) to codes (batch, n_components)."""
         return self.net_.module_.encoder
 
     @property
-    def decoder_(self):
+    def decoder_(self) -> nn.Module:
         """Module from codes (batch, n_components) to flat rows (batch, n_features)."""
         return self.net_.module_.decoder
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode `X`.
 
         Parameters
@@ -279,7 +284,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         rows = self._validate_fitted(X, "transform")
         return array_api.like(X, self._run(self.encoder_, rows))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -302,7 +307,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
         return array_api.like(X, self._in_fitted_form(self._run(self.decoder_, codes)))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode `X`.
 
         Parameters
@@ -319,7 +324,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         both = nn.Sequential(self.encoder_, self.decoder_)
         return array_api.like(X, self._in_fitted_form(self._run(both, rows)))
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean squared reconstruction error of each row.
 
         Parameters
@@ -336,7 +341,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         errors = SquaredErrors(self.encoder_, self.decoder_)
         return array_api.like(X, -self._run(errors, rows))
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Return minus the mean squared reconstruction error over all elements.
 
         Parameters

@@ -2,6 +2,12 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
 
 from skae import parameters
 from skae.base import BaseAutoencoder
@@ -84,30 +90,30 @@ class ConvAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=32,
+        n_components: int = 32,
         *,
-        image_shape=None,
-        conv_channels=(16, 32),
-        kernel_size=3,
-        pooling="max",
-        upsampling="nearest",
-        hidden_layer_sizes=(512,),
-        activation="relu",
-        latent_activation="identity",
-        output_activation="auto",
-        loss="squared_error",
-        optimizer="adam",
-        lr=5e-3,
-        lr_schedule="auto",
-        weight_decay=0.0,
-        batch_size="auto",
-        shuffle=True,
-        max_epochs="auto",
-        callbacks=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        image_shape: Sequence[int] | None = None,
+        conv_channels: int | Sequence[int] = (16, 32),
+        kernel_size: int = 3,
+        pooling: str = "max",
+        upsampling: str = "nearest",
+        hidden_layer_sizes: int | Sequence[int] = (512,),
+        activation: str = "relu",
+        latent_activation: str = "identity",
+        output_activation: str = "auto",
+        loss: str = "squared_error",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        callbacks: Sequence[Any] | None = None,
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         super().__init__(
             n_components,
             activation=activation,
@@ -133,7 +139,7 @@ class ConvAutoencoder(BaseAutoencoder):
         self.upsampling = upsampling
         self.hidden_layer_sizes = hidden_layer_sizes
 
-    def _build_networks(self, n_features):
+    def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         sizes = [*parameters.layer_sizes(self.hidden_layer_sizes), self.n_components]
         shape, channels = self.image_shape_, parameters.layer_sizes(self.conv_channels)
         return (

@@ -79,7 +79,13 @@ _SOURCES = {
 }
 
 
-def fetch_images(name, *, data_home=None, subset="train", download_if_missing=True):
+def fetch_images(
+    name: str,
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    subset: str = "train",
+    download_if_missing: bool = True,
+) -> Bunch:
     """Load an image data set as flat rows in [0, 1], downloading it where needed.
 
     Parameters

@@ -1,5 +1,12 @@
 """DenseAutoencoder: fully connected networks."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
 from skae import parameters
 from skae.base import BaseAutoencoder
 from skae.documentation import document
@@ -65,26 +72,26 @@ class DenseAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=32,
+        n_components: int = 32,
         *,
-        hidden_layer_sizes=(512,),
-        decoder_hidden_layer_sizes=None,
-        activation="relu",
-        latent_activation="identity",
-        output_activation="auto",
-        loss="squared_error",
-        optimizer="adam",
-        lr=5e-3,
-        lr_schedule="auto",
-        weight_decay=0.0,
-        batch_size="auto",
-        shuffle=True,
-        max_epochs="auto",
-        callbacks=None,
-        device="auto",
-        verbose=0,
-        random_state=None,
-    ):
+        hidden_layer_sizes: int | Sequence[int] = (512,),
+        decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
+        activation: str = "relu",
+        latent_activation: str = "identity",
+        output_activation: str = "auto",
+        loss: str = "squared_error",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        callbacks: Sequence[Any] | None = None,
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         super().__init__(
             n_components,
             activation=activation,
@@ -106,7 +113,7 @@ class DenseAutoencoder(BaseAutoencoder):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
 
-    def _build_networks(self, n_features):
+    def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         hidden = parameters.layer_sizes(self.hidden_layer_sizes)
         decoder_hidden = hidden[::-1]
         if self.decoder_hidden_layer_sizes is not None:
