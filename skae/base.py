@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
 from skae import array_api, engine, parameters
+from skae.callbacks import are_callbacks, copy_callbacks
 from skae.devices import (
     as_tensor,
     resolve_device,
@@ -27,8 +28,11 @@ from skae.networks import ACTIVATION_RANGES, ACTIVATIONS, Coder, SquaredErrors
 from skae.rows import (
     as_float32,
     as_floats,
+    channels_last_error,
     choose_output_activation,
     flatten_images,
+    looks_channels_last,
+    refuse_sparse,
     refuse_text,
     text_error,
     warn_out_of_range,
@@ -93,7 +97,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         "max_epochs": parameters.one_of("auto") | parameters.integer(1),
         "callbacks": parameters.only(None)
         | parameters.Rule(
-            "a list of skorch callbacks or (name, callback) pairs", engine.are_callbacks
+            "a list of skorch callbacks or (name, callback) pairs", are_callbacks
         ),
         "verbose": parameters.integer(0) | parameters.boolean(),
         "random_state": parameters.only(None)
@@ -216,6 +220,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _build_net(self, n_rows, device):
         """The untrained net, with fresh networks."""
+        callbacks = copy_callbacks(self.callbacks)
         generator = make_generator(self.random_state)
         with DrawFrom(generator):
             encoder, decoder = self._build_networks(self.n_features_in_)
@@ -233,7 +238,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             device=str(device),
             verbose=int(self.verbose),
             **engine.optimizer_params(self.optimizer, self.weight_decay, device),
-            **engine.callback_params(self.callbacks, self.lr_schedule),
+            callbacks=callbacks,
+            lr_schedule=engine.schedule(self.lr_schedule, callbacks),
         )
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
@@ -376,6 +382,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _validate_rows(self, X, *, reset=False):
         """Check `X` and return it as flat rows of floats, C-ordered."""
         given = X
+        refuse_sparse(X)
         X, shape = flatten_images(array_api.to_numpy(X))
         refuse_text(X)
         image_shape = None if shape is None else (1, *shape)[-3:]
@@ -397,16 +404,20 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _choose_image_shape(self, image_shape, n_features):
         """The shape of the images that `X` holds; None where it holds flat rows."""
+        if image_shape is not None and looks_channels_last(image_shape):
+            raise ValueError(channels_last_error(image_shape))
         return image_shape
 
     def _check_image_shape(self, image_shape):
         if None not in (image_shape, self.image_shape_) and (
             image_shape != self.image_shape_
         ):
+            if looks_channels_last(image_shape):
+                raise ValueError(channels_last_error(image_shape))
             raise ValueError(
                 f"X holds images of shape {image_shape} (channels, height, width), but "
                 f"this {type(self).__name__} was fitted on images of shape "
-                f"{self.image_shape_}."
+                f"{self.image_shape_}. Of one image alone, X[None] makes an array of one."
             )
 
     def _in_fitted_form(self, rows):

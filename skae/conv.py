@@ -14,6 +14,7 @@ from skae.base import BaseAutoencoder
 from skae.documentation import document
 from skae.exceptions import ImageShapeWarning
 from skae.networks import POOLINGS, conv_decoder, conv_encoder
+from skae.rows import looks_channels_last
 
 
 @document
@@ -159,6 +160,7 @@ class ConvAutoencoder(BaseAutoencoder):
     def _choose_image_shape(self, image_shape, n_features):
         if self.image_shape is not None:
             return self._given_image_shape(image_shape, n_features)
+        image_shape = super()._choose_image_shape(image_shape, n_features)
         if image_shape is not None:
             return image_shape
         side = math.isqrt(n_features)
@@ -188,7 +190,7 @@ class ConvAutoencoder(BaseAutoencoder):
                 f"has {n_features} features; expected (channels, height, width) whose "
                 "product is the number of features."
             )
-        if given[2] in (1, 3, 4) and given[0] > 4:
+        if image_shape is None and looks_channels_last(given):
             channels_first = (given[2], *given[:2])
             raise ValueError(
                 f"image_shape={self.image_shape} looks channels-last; expected "

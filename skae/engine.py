@@ -1,18 +1,18 @@
 """The training engine: the skorch net of this package, its batches and its epochs."""
 
 import copy
-import dis
 import inspect
 import math
 import sys
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.callbacks import EpochTimer, PassthroughScoring
 from skorch.dataset import Dataset
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
+from skae.callbacks import any_scheduler, looks_at_batches, raised_by_statement
 from skae.networks import Autoencoder
 
 OPTIMIZERS = {
@@ -37,8 +37,6 @@ MIN_STEPS = 200
 MAX_EPOCHS = 50
 MIN_EPOCHS = 10
 
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-
 
 def one_cycle(progress):
     """Share of the peak learning rate after a share of the training steps.
@@ -59,19 +57,35 @@ SCHEDULES = {"constant": None, "onecycle": one_cycle}
 
 def is_optimizer_class(value):
     """Whether `value` makes a torch optimizer: a class, or a partial of one."""
-    value = getattr(value, "func", value)
-    return isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+    value = _optimizer_class(value)
+    return (
+        isinstance(value, type)
+        and issubclass(value, torch.optim.Optimizer)
+        and value is not torch.optim.Optimizer
+    )
 
 
 def optimizer_params(optimizer, weight_decay, device):
-    """skorch's parameters for an optimizer, given by name or as a class."""
+    """skorch's parameters for an optimizer, given by name or as a class.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer has no weight decay to set, or a partial sets the rate.
+    """
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
+    name = _optimizer_class(optimizer).__name__
+    if "lr" in getattr(optimizer, "keywords", {}):
+        raise ValueError(
+            f"optimizer is a partial of {name} with lr={optimizer.keywords['lr']}. Leave "
+            "lr out of the partial and give it as the estimator's parameter lr."
+        )
     params = {"optimizer": optimizer}
     if weight_decay:
         if "weight_decay" not in inspect.signature(optimizer).parameters:
             raise ValueError(
-                f"weight_decay={weight_decay} cannot be used: {optimizer.__name__} has "
-                "no weight_decay. Use weight_decay=0 or another optimizer."
+                f"weight_decay={weight_decay} cannot be used: {name} has no "
+                "weight_decay. Use weight_decay=0 or another optimizer."
             )
         params["optimizer__weight_decay"] = float(weight_decay)
     if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
@@ -79,41 +93,24 @@ def optimizer_params(optimizer, weight_decay, device):
     return params
 
 
-def are_callbacks(value):
-    """Whether `value` is a list of skorch callbacks, each with a name or without."""
-    if not isinstance(value, list | tuple):
-        return False
-    return all(_is_callback(_unnamed(item)) for item in value)
-
-
-def callback_params(callbacks, lr_schedule):
-    """skorch's callbacks, copied, and the schedule that goes with them.
+def schedule(lr_schedule, callbacks):
+    """The schedule that `lr_schedule` names, or None where the rate stays or is set.
 
     Raises
     ------
     ValueError
-        If two things would set the learning rate, or a callback looks for a validation
-        loss, of which there is none.
+        If it is named, and an LRScheduler among the callbacks sets the rate too.
     """
-    callbacks = copy.deepcopy(list(callbacks or []))
-    schedulers = [item for item in callbacks if _is_callback(_unnamed(item), LRScheduler)]
-    if schedulers and lr_schedule != "auto":
+    scheduled = any_scheduler(callbacks)
+    if scheduled and lr_schedule != "auto":
         raise ValueError(
             f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
             "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
             "LRScheduler out."
         )
-    for item in callbacks:
-        monitor = getattr(_unnamed(item), "monitor", None)
-        if isinstance(monitor, str) and monitor.startswith("valid_"):
-            name = type(_unnamed(item)).__name__
-            raise ValueError(
-                f"{name} in callbacks has monitor={monitor!r}, but no rows are held out "
-                f"for validation. Use {name}(monitor={'train' + monitor[5:]!r})."
-            )
     if lr_schedule == "auto":
-        lr_schedule = "constant" if schedulers else "onecycle"
-    return {"callbacks": callbacks, "lr_schedule": SCHEDULES[lr_schedule]}
+        lr_schedule = "constant" if scheduled else "onecycle"
+    return SCHEDULES[lr_schedule]
 
 
 def training_length(n_rows, batch_size, max_epochs):
@@ -128,7 +125,7 @@ def training_length(n_rows, batch_size, max_epochs):
         steps_per_epoch = math.ceil(n_rows / batch_size)
         most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
         max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
-    return int(batch_size), int(max_epochs)
+    return min(int(batch_size), n_rows), int(max_epochs)
 
 
 class Batches:
@@ -225,6 +222,7 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_train_begin", X=rows, y=rows)
             self.fit_loop(rows, rows)
             self.notify("on_train_end", X=rows, y=rows)
+            self._check_finite()  # once more: callbacks may have put in other weights
         except BaseException:
             self._return_to_last_full_epoch()
             raise
@@ -261,14 +259,14 @@ class AutoencoderNet(NeuralNet):
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt as interrupt:
-            if not _raised_by_statement(interrupt):
+            if not raised_by_statement(interrupt):
                 raise
             return True
         return False
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; skorch's own where a callback looks at each."""
-        if any(_looks_at_batches(callback) for _, callback in self.callbacks_):
+        if any(looks_at_batches(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
@@ -364,6 +362,11 @@ class AutoencoderNet(NeuralNet):
         vars(self).update(state)
 
 
+def _optimizer_class(optimizer):
+    """The class behind a `functools.partial`, or what was given."""
+    return getattr(optimizer, "func", optimizer)
+
+
 def _progress_bar(epochs, verbose):
     """A bar over the epochs; one line in ten seconds where it cannot be redrawn."""
     redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
@@ -374,31 +377,3 @@ def _progress_bar(epochs, verbose):
         mininterval=0.1 if redrawn else 10,
         disable=not verbose,
     )
-
-
-def _unnamed(item):
-    return item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
-
-
-def _is_callback(value, base=Callback):
-    return issubclass(value if isinstance(value, type) else type(value), base)
-
-
-def _looks_at_batches(callback):
-    return any(
-        getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in BATCH_HOOKS
-    )
-
-
-def _raised_by_statement(interrupt):
-    """Whether code raised this KeyboardInterrupt, not a signal.
-
-    skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
-    taken for Ctrl-C: that one breaks in where no ``raise`` stands.
-    """
-    traceback = interrupt.__traceback__
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return dis.opname[instruction] == "RAISE_VARARGS"

@@ -46,9 +46,15 @@ class Coder(nn.Module):
         super().__init__()
         self.body = body
         self.activation = ACTIVATIONS[activation]()
+        parts = body.modules()
+        self.works_in_place = any(getattr(part, "inplace", False) for part in parts)
+
+    def raw(self, X):
+        """What `body` puts out; `X` stays as it is, for it may be the caller's data."""
+        return self.body(X.clone() if self.works_in_place else X)
 
     def forward(self, X):
-        return self.activation(self.body(X))
+        return self.activation(self.raw(X))
 
 
 class Autoencoder(nn.Module):
@@ -70,7 +76,7 @@ class Autoencoder(nn.Module):
     def forward(self, X):
         """Return the reconstruction before its output activation, and the codes."""
         codes = self.encoder(X)
-        return self.decoder.body(codes), codes
+        return self.decoder.raw(codes), codes
 
 
 def dense_layers(sizes, activation):

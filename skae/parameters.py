@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -85,8 +85,7 @@ def integers(minimum, *, lengths=None):
     return Rule(
         f"a sequence of {count}integers of at least {minimum}",
         lambda value: (
-            isinstance(value, Iterable)
-            and not isinstance(value, str | bytes | dict | set)
+            _is_sequence(value)
             and (lengths is None or len(value) in lengths)
             and all(_is_integer(item) and item >= minimum for item in value)
         ),
@@ -117,6 +116,12 @@ def _suggestion(value, choices):
         return ""
     close = difflib.get_close_matches(value.lower(), choices, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _is_sequence(value):
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _is_integer(value):

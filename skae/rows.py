@@ -30,7 +30,7 @@ def flatten_images(X):
     Raises
     ------
     ValueError
-        If `X` has more than four dimensions, or looks like channels-last images.
+        If `X` has more than four dimensions.
     """
     if isinstance(X, list | tuple):
         X = _array_unless_ragged(X)
@@ -44,15 +44,34 @@ def flatten_images(X):
             "or images (n_samples, height, width) or (n_samples, channels, height, "
             "width). X.reshape(len(X), -1) makes rows of anything."
         )
-    if n_dimensions == 4 and shape[2] in (1, 3, 4) and shape[0] > 4:
-        permute = "permute" if hasattr(X, "permute") else "transpose"
-        raise ValueError(
-            f"X has shape {tuple(X.shape)}, which looks like channels-last images; "
-            "expected (n_samples, channels, height, width). Write "
-            f"X.{permute}(0, 3, 1, 2). If there really are {shape[0]} channels, give "
-            "rows: X.reshape(len(X), -1)."
-        )
     return np.asarray(X).reshape(X.shape[0], math.prod(shape)), shape
+
+
+def looks_channels_last(image_shape):
+    """Whether (channels, height, width) is rather (height, width, channels)."""
+    first, second, third = image_shape
+    return first > 4 and second > 4 and third in (1, 3, 4)
+
+
+def channels_last_error(image_shape):
+    """What to say of images whose shape looks channels-last."""
+    return (
+        f"X holds images of shape {image_shape}, which look channels-last; expected "
+        "(channels, height, width). Write X.transpose(0, 3, 1, 2) (for a torch tensor, "
+        f"X.permute(0, 3, 1, 2)). If there really are {image_shape[0]} channels, give "
+        f"ConvAutoencoder image_shape={image_shape}, and other estimators rows: "
+        "X.reshape(len(X), -1)."
+    )
+
+
+def refuse_sparse(X):
+    """Raise a TypeError if `X` is a sparse matrix or array."""
+    if hasattr(X, "toarray"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Use X.toarray(); "
+            "in a Pipeline, OneHotEncoder(sparse_output=False) or "
+            "ColumnTransformer(..., sparse_threshold=0)."
+        )
 
 
 def refuse_text(X):
@@ -65,7 +84,7 @@ def text_error(kind):
     """What to say of data that hold text."""
     return (
         f"X holds text (in a {kind}); expected numbers. Encode text columns first, for "
-        "example with OneHotEncoder in a ColumnTransformer."
+        "example with OneHotEncoder(sparse_output=False) in a ColumnTransformer."
     )
 
 
@@ -131,10 +150,11 @@ def warn_out_of_range(rows, output_activation):
     low, high = float(rows.min()), float(rows.max())
     if low < least - RANGE_TOLERANCE or high > most + RANGE_TOLERANCE:
         warnings.warn(
-            f"X ranges from {low:.5g} to {high:.5g}, but reconstructions stay in "
-            f"[{least:g}, {most:g}], what output_activation={output_activation!r} can "
-            "put out. Scale X into that interval (MinMaxScaler(clip=True) does it for "
-            "[0, 1]), or fit with output_activation='identity'.",
+            # No figures: so that a cross-validation shows it once, not for each fold.
+            f"X holds values outside [{least:g}, {most:g}], where reconstructions, which "
+            f"end in output_activation={output_activation!r}, cannot follow. Scale X "
+            "into that interval (for [0, 1], MinMaxScaler(clip=True) does it), or fit "
+            "with output_activation='identity'.",
             OutputRangeWarning,
             stacklevel=4,
         )

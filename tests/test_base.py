@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 from conftest import small_dense
+from torch import nn
 
 from skae import BaseAutoencoder
 from skae.exceptions import OutputRangeWarning
@@ -188,9 +189,39 @@ def test_channels_last_images_get_the_transpose_to_write(make_small, as_torch):
     X = torch.tensor(X) if as_torch else X
     with pytest.raises(ValueError, match="channels-last") as error:
         make_small().fit(X)
-    remedy = re.search(r"X\.(transpose|permute)\([\d, ]+\)", str(error.value)).group()
+    method = "permute" if as_torch else "transpose"
+    remedy = re.search(rf"X\.{method}\([\d, ]+\)", str(error.value)).group()
     X_first = eval(remedy, {"X": X})
-    assert make_small().fit(X_first).image_shape_ == (3, 8, 9)
+    ae = make_small().fit(X_first)
+    assert ae.image_shape_ == (3, 8, 9)
+    with pytest.raises(ValueError, match="channels-last"):
+        ae.transform(X)
+
+
+def test_many_channels_of_small_images_are_no_channels_last(make_small):
+    X = np.random.default_rng(0).random((6, 16, 4, 4))
+    assert make_small().fit(X).image_shape_ == (16, 4, 4)
+
+
+def test_one_image_alone_gets_a_hint(make_small):
+    X = np.random.default_rng(0).random((6, 3, 4, 5))
+    ae = make_small().fit(X)
+    with pytest.raises(ValueError, match=r"X\[None\] makes an array of one"):
+        ae.transform(X[0])
+
+
+def test_a_network_that_works_in_place_leaves_x_alone(digits):
+    class InPlace(BaseAutoencoder):
+        def _build_networks(self, n_features):
+            return (
+                nn.Sequential(nn.ReLU(inplace=True), nn.Linear(n_features, 2)),
+                nn.Sequential(nn.ReLU(inplace=True), nn.Linear(2, n_features)),
+            )
+
+    X = (digits - 0.5).astype(np.float32)
+    before = X.copy()
+    InPlace(max_epochs=2, shuffle=False, random_state=0).fit(X).transform(X)
+    np.testing.assert_array_equal(X, before)
 
 
 # --- the output activation -----------------------------------------------------
@@ -216,7 +247,7 @@ def test_cross_entropy_makes_the_output_a_sigmoid_and_learns(make_small, digits)
 @pytest.mark.parametrize("method", ["transform", "reconstruct", "score", "score_samples"])
 def test_later_data_out_of_range_are_warned_of(make_small, digits, method):
     ae = make_small().fit(digits)
-    with pytest.warns(OutputRangeWarning, match=r"from 0.5 to 1.5.*stay in \[0, 1\]"):
+    with pytest.warns(OutputRangeWarning, match=r"outside \[0, 1\], where"):
         getattr(ae, method)(digits + 0.5)
 
 
@@ -249,7 +280,7 @@ BAD_X = {
     "no features": (np.empty((3, 0)), ValueError, r"0 feature\(s\)"),
     "no images": (np.empty((0, 8, 8)), ValueError, r"0 sample\(s\)"),
     "one row": (np.zeros(3), ValueError, r"Reshape your data"),
-    "sparse": (scipy.sparse.eye(4).tocsr(), TypeError, r"Use '.toarray\(\)'"),
+    "sparse": (scipy.sparse.eye(4).tocsr(), TypeError, "sparse_output=False"),
     "text": (np.array([["a", "b"]]), ValueError, "X holds text.*OneHotEncoder"),
     "text in a list": ([["a", 1.0]], ValueError, "X holds text.*OneHotEncoder"),
     "text in a frame": (pd.DataFrame({"a": ["x"]}), ValueError, "holds text.*DataFrame"),
@@ -327,8 +358,8 @@ def test_a_new_architecture_is_one_method(digits):
     class Linear(BaseAutoencoder):
         def _build_networks(self, n_features):
             return (
-                torch.nn.Linear(n_features, self.n_components),
-                torch.nn.Linear(self.n_components, n_features),
+                nn.Linear(n_features, self.n_components),
+                nn.Linear(self.n_components, n_features),
             )
 
     ae = Linear(3, max_epochs=2, random_state=0).fit(digits)

@@ -141,6 +141,15 @@ def test_the_way_out_of_a_channels_last_image_shape_works():
     )
 
 
+def test_a_declared_shape_settles_what_images_are():
+    X = np.random.default_rng(0).random((6, 16, 10, 1))
+    assert small_conv(image_shape=(16, 10, 1)).fit(X).image_shape_ == (16, 10, 1)
+    with pytest.raises(
+        ValueError, match=r"give ConvAutoencoder image_shape=\(16, 10, 1\)"
+    ):
+        small_conv().fit(X)
+
+
 def test_images_of_another_shape_than_the_fitted_are_refused(digits):
     ae = small_conv().fit(digits)
     with pytest.raises(ValueError, match=r"shape \(1, 4, 16\).*fitted on.*\(1, 8, 8\)"):

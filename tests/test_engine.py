@@ -1,6 +1,8 @@
 """Training: callbacks, schedules, what stops it early, and what that leaves."""
 
+import functools
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -51,8 +53,8 @@ def test_shuffle_false_takes_the_rows_as_they_come(digits):
 @pytest.mark.parametrize(
     ("n_rows", "batch_size", "max_epochs"),
     [
-        (1, 32, 200),  # 200 steps in any case
-        (20, 32, 200),
+        (1, 1, 200),  # 200 steps in any case
+        (20, 20, 200),
         (133, 32, 50),
         (1797, 44, 50),
         (60_000, 200, 13),  # 300 steps an epoch, about 4,000 in all
@@ -61,7 +63,7 @@ def test_shuffle_false_takes_the_rows_as_they_come(digits):
 )
 def test_auto_makes_enough_steps_for_any_number_of_rows(n_rows, batch_size, max_epochs):
     assert training_length(n_rows, "auto", "auto") == (batch_size, max_epochs)
-    assert training_length(n_rows, 7, 3) == (7, 3)
+    assert training_length(n_rows, 1, 3) == (1, 3)
 
 
 def test_the_loss_of_an_epoch_is_weighted_by_rows(digits):
@@ -143,6 +145,33 @@ def test_weight_decay_of_an_optimizer_without_one_is_refused(digits):
     ae = small_dense(optimizer=torch.optim.LBFGS, weight_decay=0.1)
     with pytest.raises(ValueError, match=r"weight_decay=0\.1.*LBFGS has no weight_decay"):
         ae.fit(digits)
+
+
+def test_a_partial_of_an_optimizer_is_taken(digits):
+    momentum = functools.partial(torch.optim.SGD, momentum=0.9)
+    ae = small_dense(optimizer=momentum, lr=0.1).fit(digits)
+    assert ae.net_.optimizer_.param_groups[0]["momentum"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"optimizer": functools.partial(torch.optim.SGD, lr=0.9)},
+            r"partial of SGD with lr=0\.9\. Leave lr out",
+        ),
+        (
+            {
+                "optimizer": functools.partial(torch.optim.LBFGS, max_iter=2),
+                "weight_decay": 0.1,
+            },
+            "LBFGS has no weight_decay",
+        ),
+    ],
+)
+def test_a_partial_that_cannot_be_meant_is_refused(digits, params, message):
+    with pytest.raises(ValueError, match=message):
+        small_dense(**params).fit(digits)
 
 
 # --- callbacks ------------------------------------------------------------------
@@ -235,6 +264,27 @@ def test_a_callback_that_waits_for_validation_gets_a_way_out(digits, monitor):
     train = monitor.replace("valid", "train")
     with pytest.raises(ValueError, match=rf"no rows are held out.*monitor='{train}'"):
         ae.fit(digits)
+
+
+def test_callback_classes_are_taken_and_looked_at_too(digits):
+    with pytest.raises(ValueError, match=r"EarlyStopping\(monitor='train_loss'\)"):
+        small_dense(callbacks=[EarlyStopping]).fit(digits)
+    assert (
+        small_dense(callbacks=[("rates", Rates)]).fit(digits).callbacks_[0][0] == "rates"
+    )
+
+
+def test_a_scoring_of_rows_held_out_gets_a_way_out(digits):
+    ae = small_dense(callbacks=[EpochScoring("neg_mean_squared_error")])
+    with pytest.raises(ValueError, match=r"EpochScoring\(\.\.\., on_train=True\)"):
+        ae.fit(digits)
+
+
+def test_a_callback_that_cannot_be_copied_is_named(digits):
+    held = Rates()
+    held.lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"Rates.* in callbacks cannot be copied"):
+        small_dense(callbacks=[held]).fit(digits)
 
 
 def test_a_callback_that_looks_at_batches_changes_nothing(digits, all_weights):
@@ -347,6 +397,19 @@ def test_divergence_after_good_epochs_leaves_the_estimator_as_it_was(digits):
 
     ae = small_dense(callbacks=[Poison()])
     with pytest.raises(ValueError, match=r"diverged in epoch 3: .*largest weight nan"):
+        ae.fit(digits)
+    assert vars(ae) == ae.get_params()
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_train_end"])
+def test_a_callback_that_spoils_the_last_weights_is_found_out(digits, hook):
+    def spoil(self, net, **kwargs):
+        with torch.no_grad():
+            next(net.module_.parameters()).fill_(torch.nan)
+
+    spoiling = type("Spoiling", (Callback,), {hook: spoil})
+    ae = small_dense(callbacks=[spoiling()], max_epochs=1)
+    with pytest.raises(ValueError, match="largest weight nan"):
         ae.fit(digits)
     assert vars(ae) == ae.get_params()
 

@@ -13,7 +13,15 @@ FOLDER = pathlib.Path(skae.__file__).parent
 
 # From the bottom up: a module imports only from rows above its own.
 LAYERS = [
-    {"array_api", "datasets", "documentation", "exceptions", "parameters", "seeding"},
+    {
+        "array_api",
+        "callbacks",
+        "datasets",
+        "documentation",
+        "exceptions",
+        "parameters",
+        "seeding",
+    },
     {"networks", "devices"},
     {"losses", "rows"},
     {"engine"},
@@ -22,7 +30,7 @@ LAYERS = [
     {"__init__"},
 ]
 ONLY_IN = {
-    "skorch": {"engine"},
+    "skorch": {"callbacks", "engine"},
     "matplotlib": set(),
     "torchvision": {"datasets"},
 }

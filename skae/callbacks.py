@@ -1,0 +1,101 @@
+"""Callbacks: skorch's, as users give them."""
+
+import copy
+import dis
+
+from skorch.callbacks import Callback, LRScheduler
+
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+def are_callbacks(value):
+    """Whether `value` is a list of skorch callbacks, each with a name or without."""
+    if not isinstance(value, list | tuple):
+        return False
+    return all(_is_callback(_unnamed(item)) for item in value)
+
+
+def copy_callbacks(callbacks):
+    """Copies of the callbacks, for one fit.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        skorch callbacks or classes of such, or (name, callback) pairs.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ValueError
+        If one cannot be copied, or waits for rows held out, of which there are none.
+    """
+    copies = [_copied(item) for item in callbacks or []]
+    for item in copies:
+        _refuse_validation(_unnamed(item))
+    return copies
+
+
+def any_scheduler(callbacks):
+    """Whether an LRScheduler is among the callbacks."""
+    return any(isinstance(_unnamed(item), LRScheduler) for item in callbacks)
+
+
+def looks_at_batches(callback):
+    """Whether a callback does something at each batch."""
+    return any(
+        getattr(type(callback), hook) is not getattr(Callback, hook)
+        for hook in BATCH_HOOKS
+    )
+
+
+def raised_by_statement(interrupt):
+    """Whether code raised this KeyboardInterrupt, not a signal.
+
+    skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
+    taken for Ctrl-C: that one breaks in where no ``raise`` stands.
+    """
+    traceback = interrupt.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+    return dis.opname[instruction] == "RAISE_VARARGS"
+
+
+def _copied(item):
+    """A fresh callback, or (name, callback) pair; of a class, an instance."""
+    callback = _unnamed(item)
+    try:
+        callback = callback() if isinstance(callback, type) else copy.deepcopy(callback)
+    except TypeError as error:
+        raise ValueError(
+            f"{callback!r} in callbacks cannot be copied: {error}. Every fit trains with "
+            "copies of its callbacks; what cannot be copied is to be made in their "
+            "on_train_begin."
+        ) from error
+    return callback if item is _unnamed(item) else (item[0], callback)
+
+
+def _refuse_validation(callback):
+    """Raise a ValueError for a callback that waits for rows held out; there are none."""
+    name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+    if isinstance(monitor, str) and monitor.startswith("valid_"):
+        raise ValueError(
+            f"{name} in callbacks has monitor={monitor!r}, but no rows are held out for "
+            f"validation. Use {name}(monitor={'train' + monitor[5:]!r})."
+        )
+    if getattr(callback, "on_train", None) is False:
+        raise ValueError(
+            f"{name} in callbacks has on_train=False, but no rows are held out for "
+            f"validation. Use {name}(..., on_train=True)."
+        )
+
+
+def _unnamed(item):
+    return item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
+
+
+def _is_callback(value):
+    return issubclass(value if isinstance(value, type) else type(value), Callback)
