@@ -328,14 +328,10 @@ class AutoencoderNet(NeuralNet):
         )
 
     def _keep_weights(self):
-        """Remember the weights at the end of a full epoch."""
-        self.n_full_epochs_ += 1
+        """Remember the weights at the end of a full epoch, all of them or none."""
         state = self.module_.state_dict()
-        if self.n_full_epochs_ == 1:
-            self.last_weights_ = {key: w.clone() for key, w in state.items()}
-            return
-        for key, weights in state.items():
-            self.last_weights_[key].copy_(weights)
+        self.last_weights_ = {name: weights.clone() for name, weights in state.items()}
+        self.n_full_epochs_ += 1
 
     def _return_to_last_full_epoch(self):
         if self.n_full_epochs_:
