@@ -1,6 +1,6 @@
 """What the estimators' docstrings share, written once."""
 
-import textwrap
+import inspect
 
 COMMON_PARAMETERS = """
 activation : str, default="relu"
@@ -78,13 +78,9 @@ def document(estimator_class):
     Decorates a class whose docstring has lines ``{common_parameters}`` and
     ``{common_attributes}``.
     """
-    docstring = estimator_class.__doc__
-    if docstring is not None:  # None under python -OO
-        for place, text in (
-            ("{common_parameters}", COMMON_PARAMETERS),
-            ("{common_attributes}", COMMON_ATTRIBUTES),
-        ):
-            indented = textwrap.indent(text.strip(), "    ").strip()
-            docstring = docstring.replace(place, indented)
+    if estimator_class.__doc__ is not None:  # None under python -OO
+        docstring = inspect.cleandoc(estimator_class.__doc__)
+        docstring = docstring.replace("{common_parameters}", COMMON_PARAMETERS.strip())
+        docstring = docstring.replace("{common_attributes}", COMMON_ATTRIBUTES.strip())
         estimator_class.__doc__ = docstring
     return estimator_class

@@ -324,6 +324,14 @@ class At(Callback):
             self.action()
 
 
+@pytest.fixture
+def _ctrl_c_interrupts():
+    """As in a terminal, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
 
@@ -340,6 +348,7 @@ def two_epochs(digits):
     return small_dense(max_epochs=2, lr_schedule="constant").fit(digits)
 
 
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 @pytest.mark.parametrize(
     ("action", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)]
 )
@@ -358,6 +367,7 @@ def test_an_interruption_leaves_the_last_full_epoch_and_reaches_the_caller(
     assert ae.transform(digits).shape == (200, 4)
 
 
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 @pytest.mark.parametrize(
     ("action", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)]
 )
