@@ -47,7 +47,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     A subclass gives the networks by one method, ``_build_networks(n_features)``,
     which returns two `torch.nn.Module`: one from rows (batch, n_features) to codes
     (batch, n_components), one from codes to rows, both without their last activation,
-    which `latent_activation` and `output_activation` add.
+    which `latent_activation` and `output_activation` add. They must not change their
+    input in place: it may be the caller's data.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ),
         "verbose": parameters.integer(0) | parameters.boolean(),
         "random_state": parameters.only(None)
-        | parameters.integer(0)
+        | parameters.integer(0, 2**32 - 1)
         | parameters.Rule(
             "a numpy RandomState", lambda value: isinstance(value, np.random.RandomState)
         ),
@@ -194,6 +195,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         rows = self._fit(X)
         return array_api.like(X, self._run(self.encoder_, rows))
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def _fit(self, X):
         """Fit, and return the validated rows; an error leaves the estimator unharmed."""
         before, net = dict(vars(self)), None
@@ -209,7 +212,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             net = self._build_net(len(rows), device)
             net.train(as_tensor(rows32))
         except BaseException:
-            if net is not None and net.n_full_epochs_:
+            if net is not None and net.loss_curve_:
                 self._adopt(net)
             else:
                 vars(self).clear()
@@ -222,7 +225,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """The untrained net, with fresh networks."""
         callbacks = copy_callbacks(self.callbacks)
         generator = make_generator(self.random_state)
-        with DrawFrom(generator):
+        with torch.device("cpu"), DrawFrom(generator):
             encoder, decoder = self._build_networks(self.n_features_in_)
         batch_size, max_epochs = engine.training_length(
             n_rows, self.batch_size, self.max_epochs
@@ -256,9 +259,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _adopt(self, net):
         """Take a trained net as the model of this estimator."""
         self.net_ = net
-        self.n_iter_ = net.n_full_epochs_
-        self.loss_curve_ = [float(loss) for loss in net.history[:, "train_loss"]]
-        self.callbacks_ = net.user_callbacks()
+        self.loss_curve_ = net.loss_curve_
+        self.n_iter_ = len(net.loss_curve_)
         self.device_ = net.device
         self._n_features_out = self.n_components
 
@@ -273,6 +275,11 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def decoder_(self) -> nn.Module:
         """Module from codes (batch, n_components) to flat rows (batch, n_features)."""
         return self.net_.module_.decoder
+
+    @property
+    def callbacks_(self) -> list[tuple[str, Any]]:
+        """The fitted copies of `callbacks`, as (name, callback) pairs."""
+        return self.net_.user_callbacks()
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Encode `X`.
@@ -409,11 +416,11 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return image_shape
 
     def _check_image_shape(self, image_shape):
-        if None not in (image_shape, self.image_shape_) and (
-            image_shape != self.image_shape_
-        ):
-            if looks_channels_last(image_shape):
-                raise ValueError(channels_last_error(image_shape))
+        if image_shape is None or image_shape == self.image_shape_:
+            return
+        if looks_channels_last(image_shape):
+            raise ValueError(channels_last_error(image_shape))
+        if self.image_shape_ is not None:
             raise ValueError(
                 f"X holds images of shape {image_shape} (channels, height, width), but "
                 f"this {type(self).__name__} was fitted on images of shape "

@@ -2,8 +2,10 @@
 
 import copy
 import dis
+import signal
 
-from skorch.callbacks import Callback, LRScheduler
+import torch
+from skorch.callbacks import Callback
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -38,9 +40,20 @@ def copy_callbacks(callbacks):
     return copies
 
 
-def any_scheduler(callbacks):
-    """Whether an LRScheduler is among the callbacks."""
-    return any(isinstance(_unnamed(item), LRScheduler) for item in callbacks)
+def any_of(kind, callbacks):
+    """Whether a callback of some class is among the callbacks."""
+    return any(isinstance(_unnamed(item), kind) for item in callbacks)
+
+
+def to_save(callback):
+    """The callback, without the optimizer and the weights that a scheduler holds."""
+    held = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
+    dropped = {name for name, value in vars(callback).items() if isinstance(value, held)}
+    if not dropped:
+        return callback
+    saved = copy.copy(callback)
+    vars(saved).update(dict.fromkeys(dropped))
+    return saved
 
 
 def looks_at_batches(callback):
@@ -55,13 +68,16 @@ def raised_by_statement(interrupt):
     """Whether code raised this KeyboardInterrupt, not a signal.
 
     skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
-    taken for Ctrl-C: that one breaks in where no ``raise`` stands.
+    taken for Ctrl-C: that one breaks in where no ``raise`` stands, or comes from the
+    program's own handler of the signal.
     """
+    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)
     traceback = interrupt.__traceback__
-    while traceback.tb_next is not None:
+    while traceback.tb_frame.f_code is not handler and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return dis.opname[instruction] == "RAISE_VARARGS"
+    code = traceback.tb_frame.f_code
+    instruction = dis.opname[code.co_code[traceback.tb_lasti]]
+    return code is not handler and instruction == "RAISE_VARARGS"
 
 
 def _copied(item):

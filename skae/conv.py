@@ -1,7 +1,6 @@
 """ConvAutoencoder: convolutional networks, for images and signals."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import nn
 from skae import parameters
 from skae.base import BaseAutoencoder
 from skae.documentation import document
-from skae.exceptions import ImageShapeWarning
+from skae.exceptions import ImageShapeWarning, warn
 from skae.networks import POOLINGS, conv_decoder, conv_encoder
 from skae.rows import looks_channels_last
 
@@ -166,12 +165,11 @@ class ConvAutoencoder(BaseAutoencoder):
         side = math.isqrt(n_features)
         if side * side == n_features:
             return (1, side, side)
-        warnings.warn(
+        warn(
             f"X has {n_features} features, which make no square image; they are taken "
             f"for a signal, image_shape=(1, 1, {n_features}). Give "
             "image_shape=(channels, height, width) if they are images.",
             ImageShapeWarning,
-            stacklevel=5,
         )
         return (1, 1, n_features)
 
@@ -196,6 +194,7 @@ class ConvAutoencoder(BaseAutoencoder):
                 f"image_shape={self.image_shape} looks channels-last; expected "
                 f"(channels, height, width), which would be {channels_first}. Put the "
                 f"channels of each row first: X.reshape{(-1, *given)}"
-                ".transpose(0, 3, 1, 2).reshape(len(X), -1)."
+                ".transpose(0, 3, 1, 2).reshape(len(X), -1). If there really are "
+                f"{given[0]} channels, give images: X.reshape{(-1, *given)}."
             )
         return given

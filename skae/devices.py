@@ -1,16 +1,19 @@
 """Where the work is done: choosing a device, and running a network on it."""
 
 import copy
-import warnings
 
 import numpy as np
 import torch
 
-from skae.exceptions import DeviceUnavailableWarning
+from skae.exceptions import DeviceUnavailableWarning, warn
 
 # Rows that go through a network at a time outside training: enough to keep a
 # processor busy, few enough to bound the memory of the layers between.
 CHUNK_ROWS = 1024
+
+
+class _NotThereError(ValueError):
+    """The device exists, but not on this machine."""
 
 
 def resolve_device(device):
@@ -42,12 +45,12 @@ def resolve_device(device):
             "or another CUDA device by its number, or 'mps'."
         )
     if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
+        raise _NotThereError(
             f"device={device!r} is not there: torch sees {torch.cuda.device_count()} "
             "CUDA devices on this machine. Use device='auto' or 'cpu'."
         )
     if resolved.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(
+        raise _NotThereError(
             f"device={device!r} is not there: torch sees no MPS device on this machine. "
             "Use device='auto' or 'cpu'."
         )
@@ -58,8 +61,8 @@ def resolve_device_or_cpu(device):
     """Like `resolve_device`, but a device that is not there is a warning and the CPU."""
     try:
         return resolve_device(device)
-    except ValueError as error:
-        warnings.warn(f"{error} The CPU is used.", DeviceUnavailableWarning, stacklevel=5)
+    except _NotThereError as error:
+        warn(f"{error} The CPU is used.", DeviceUnavailableWarning)
         return torch.device("cpu")
 
 

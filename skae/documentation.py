@@ -23,7 +23,7 @@ lr : float, default=0.005
 lr_schedule : {"auto", "constant", "onecycle"}, default="auto"
     How the learning rate changes from step to step. "onecycle" rises to `lr` and falls
     to nearly 0 by the last step (Smith and Topin 2019). "auto" is "onecycle", or
-    "constant" beside an LRScheduler in `callbacks`.
+    "constant" beside an LRScheduler or EarlyStopping in `callbacks`.
 weight_decay : float, default=0.0
     The optimizer's weight decay: an L2 penalty, or what the optimizer makes of it.
 batch_size : int or "auto", default="auto"

@@ -1,18 +1,30 @@
 """The training engine: the skorch net of this package, its batches and its epochs."""
 
+import contextlib
 import copy
 import inspect
 import math
 import sys
 
+import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PassthroughScoring
+from skorch.callbacks import (
+    EarlyStopping,
+    EpochTimer,
+    LRScheduler,
+    PassthroughScoring,
+)
 from skorch.dataset import Dataset
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
-from skae.callbacks import any_scheduler, looks_at_batches, raised_by_statement
+from skae.callbacks import (
+    any_of,
+    looks_at_batches,
+    raised_by_statement,
+    to_save,
+)
 from skae.networks import Autoencoder
 
 OPTIMIZERS = {
@@ -101,7 +113,7 @@ def schedule(lr_schedule, callbacks):
     ValueError
         If it is named, and an LRScheduler among the callbacks sets the rate too.
     """
-    scheduled = any_scheduler(callbacks)
+    scheduled = any_of(LRScheduler, callbacks)
     if scheduled and lr_schedule != "auto":
         raise ValueError(
             f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
@@ -109,7 +121,9 @@ def schedule(lr_schedule, callbacks):
             "LRScheduler out."
         )
     if lr_schedule == "auto":
-        lr_schedule = "constant" if scheduled else "onecycle"
+        # In the midst of a one-cycle, the model is no good to stop at.
+        constant = scheduled or any_of(EarlyStopping, callbacks)
+        lr_schedule = "constant" if constant else "onecycle"
     return SCHEDULES[lr_schedule]
 
 
@@ -158,7 +172,8 @@ class Batches:
         if self.generator is None:
             yield from self.rows.split(self.batch_size)
             return
-        order = torch.randperm(len(self.rows), generator=self.generator)
+        n_rows = len(self.rows)
+        order = torch.randperm(n_rows, generator=self.generator, device="cpu")
         for index in order.to(self.rows.device).split(self.batch_size):
             yield self.rows[index]
 
@@ -183,9 +198,9 @@ class AutoencoderNet(NeuralNet):
 
     Attributes
     ----------
-    n_full_epochs_ : int
-        Number of full epochs that the present weights come from; 0 where training
-        failed and the weights are of no use.
+    loss_curve_ : list of float
+        Mean training loss of each full epoch that the present weights come from; empty
+        where training failed and the weights are of no use.
     """
 
     def __init__(self, encoder, decoder, *, generator, lr_schedule, **net_params):
@@ -199,14 +214,13 @@ class AutoencoderNet(NeuralNet):
         )
         self.lr_schedule = lr_schedule
         self.generator_ = generator
-        self.n_full_epochs_ = 0
+        self.loss_curve_ = []
 
     def get_default_callbacks(self):
         """skorch's own, without the one that prints."""
         return [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring(name="valid_loss")),
+            ("skae_epoch_timer", EpochTimer()),
+            ("skae_train_loss", PassthroughScoring(name="train_loss", on_train=True)),
         ]
 
     # Training ---------------------------------------------------------------------
@@ -222,7 +236,7 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_train_begin", X=rows, y=rows)
             self.fit_loop(rows, rows)
             self.notify("on_train_end", X=rows, y=rows)
-            self._check_finite()  # once more: callbacks may have put in other weights
+            self._check_finite(self.loss_curve_[-1])  # callbacks may change weights
         except BaseException:
             self._return_to_last_full_epoch()
             raise
@@ -237,12 +251,10 @@ class AutoencoderNet(NeuralNet):
         batches = self.get_iterator(dataset, training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress_bar(epochs, self.verbose) as progress:
+        with _progress(epochs, self.verbose) as show:
             for _ in range(epochs):
                 wants_to_stop = self._run_epoch(dataset, batches, **fit_params)
-                loss = self.history[-1, "train_loss"]
-                progress.set_postfix(loss=f"{loss:.5g}", refresh=False)
-                progress.update()
+                show(self.loss_curve_[-1])
                 if wants_to_stop:
                     break
         return self
@@ -254,8 +266,9 @@ class AutoencoderNet(NeuralNet):
         self.run_single_epoch(
             batches, training=True, prefix="train", step_fn=self.train_step, **fit_params
         )
-        self._check_finite()
-        self._keep_weights()
+        loss = self._mean_loss()
+        self._check_finite(loss)
+        self._keep_weights(loss)
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt as interrupt:
@@ -300,7 +313,9 @@ class AutoencoderNet(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         """The batches of a dataset's rows, shuffled while training."""
-        rows = torch.as_tensor(dataset.X)
+        rows = dataset.X
+        if not isinstance(rows, torch.Tensor):
+            rows = torch.as_tensor(rows, device="cpu")
         return Batches(rows, self.batch_size, self.generator_ if training else None)
 
     def get_dataset(self, X, y=None):
@@ -314,29 +329,36 @@ class AutoencoderNet(NeuralNet):
 
     # What a failure leaves --------------------------------------------------------
 
-    def _check_finite(self):
+    def _mean_loss(self):
+        """The mean loss of the epoch at hand, each batch weighted by its rows."""
+        wanted = ["train_loss", "train_batch_size"]
+        losses, sizes = zip(*self.history[-1, "batches", :, wanted], strict=True)
+        loss = float(np.average(losses, weights=sizes))
+        self.history.record("train_loss", loss)
+        return loss
+
+    def _check_finite(self, loss):
         """Give up, with nothing to return to, where training left the finite numbers."""
-        loss = self.history[-1, "batches", -1, "train_loss"]
         peaks = torch.stack([w.detach().abs().max() for w in self.module_.parameters()])
         if math.isfinite(loss) and bool(peaks.isfinite().all()):
             return
-        self.n_full_epochs_ = 0
+        self.loss_curve_ = []
         raise ValueError(
             f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
             f"the largest weight {float(peaks.max()):.5g}. Scale X, for example with "
             f"StandardScaler or MinMaxScaler, or lower lr, which is {self.lr:g}."
         )
 
-    def _keep_weights(self):
+    def _keep_weights(self, loss):
         """Remember the weights at the end of a full epoch, all of them or none."""
         state = self.module_.state_dict()
         self.last_weights_ = {name: weights.clone() for name, weights in state.items()}
-        self.n_full_epochs_ += 1
+        self.loss_curve_.append(loss)
 
     def _return_to_last_full_epoch(self):
-        if self.n_full_epochs_:
+        if self.loss_curve_:
             self.module_.load_state_dict(self.last_weights_)
-            del self.history[self.n_full_epochs_ :]
+            del self.history[len(self.loss_curve_) :]
 
     # Saving -----------------------------------------------------------------------
 
@@ -349,6 +371,8 @@ class AutoencoderNet(NeuralNet):
             "module_": module,
             "module__encoder": module.encoder,
             "module__decoder": module.decoder,
+            "callbacks": None,
+            "callbacks_": [(name, to_save(cb)) for name, cb in self.callbacks_],
             "device": "cpu",
             "optimizer_": None,
             "generator_": None,
@@ -363,13 +387,21 @@ def _optimizer_class(optimizer):
     return getattr(optimizer, "func", optimizer)
 
 
-def _progress_bar(epochs, verbose):
-    """A bar over the epochs; one line in ten seconds where it cannot be redrawn."""
+@contextlib.contextmanager
+def _progress(epochs, verbose):
+    """A function that shows the loss of one more epoch, in a bar where verbose.
+
+    Where the bar cannot be redrawn, as in a log file, it is a line in ten seconds.
+    """
+    if not verbose or sys.stderr is None:
+        yield lambda loss: None
+        return
     redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
-    return tqdm(
-        total=epochs,
-        desc="epochs",
-        unit="epoch",
-        mininterval=0.1 if redrawn else 10,
-        disable=not verbose,
-    )
+    interval = 0.1 if redrawn else 10
+    with tqdm(total=epochs, desc="epochs", unit="epoch", mininterval=interval) as bar:
+
+        def show(loss):
+            bar.set_postfix(loss=f"{loss:.5g}", refresh=False)
+            bar.update()
+
+        yield show

@@ -54,11 +54,12 @@ def only(constant):
     return Rule(repr(constant), lambda value: value is constant)
 
 
-def integer(minimum):
+def integer(minimum, maximum=math.inf):
     """A whole number, Python's or NumPy's, not a bool."""
+    at_most = "" if math.isinf(maximum) else f" and at most {maximum}"
     return Rule(
-        f"an integer of at least {minimum}",
-        lambda value: _is_integer(value) and value >= minimum,
+        f"an integer of at least {minimum}{at_most}",
+        lambda value: _is_integer(value) and minimum <= value <= maximum,
     )
 
 
@@ -94,9 +95,8 @@ def integers(minimum, *, lengths=None):
 
 def check_parameters(estimator, rules):
     """Raise a ValueError for the first parameter that its rule does not allow."""
-    parameters = estimator.get_params(deep=False)
     for name, rule in rules.items():
-        value = parameters[name]
+        value = getattr(estimator, name)
         if not rule.allows(value):
             raise ValueError(
                 f"{type(estimator).__name__} got {name}={value!r}; "

@@ -1,15 +1,17 @@
 """The forms that data come in: flat rows, images, and the range of their values."""
 
 import math
-import warnings
 
 import numpy as np
 
-from skae.exceptions import OutputRangeWarning
+from skae.exceptions import OutputRangeWarning, warn
 from skae.networks import ACTIVATION_RANGES
 
-# How far values may leave the output's interval unremarked: rounding, no more.
+# How far values may leave the output's interval unremarked.
 RANGE_TOLERANCE = 1e-3
+
+# How far scaling to [0, 1] in float32 may miss it.
+ROUNDING = 1e-6
 
 
 def flatten_images(X):
@@ -124,11 +126,12 @@ def choose_output_activation(output_activation, loss, rows):
         output activation is not the sigmoid that it needs.
     """
     low, high = float(rows.min()), float(rows.max())
+    in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
     if loss == "binary_cross_entropy":
-        if low < 0 or high > 1:
+        if not in_0_1:
             raise ValueError(
                 "loss='binary_cross_entropy' needs values in [0, 1], but X ranges from "
-                f"{low:.5g} to {high:.5g}. Scale X with MinMaxScaler, or use "
+                f"{low:.7g} to {high:.7g}. Scale X with MinMaxScaler, or use "
                 "loss='squared_error'."
             )
         if output_activation not in ("auto", "sigmoid"):
@@ -138,7 +141,7 @@ def choose_output_activation(output_activation, loss, rows):
             )
         return "sigmoid"
     if output_activation == "auto":
-        return "sigmoid" if low >= 0 and high <= 1 else "identity"
+        return "sigmoid" if in_0_1 else "identity"
     return output_activation
 
 
@@ -149,14 +152,13 @@ def warn_out_of_range(rows, output_activation):
         return
     low, high = float(rows.min()), float(rows.max())
     if low < least - RANGE_TOLERANCE or high > most + RANGE_TOLERANCE:
-        warnings.warn(
-            # No figures: so that a cross-validation shows it once, not for each fold.
+        warn(
+            # No figures: so that a loop over chunks shows it once, not for each.
             f"X holds values outside [{least:g}, {most:g}], where reconstructions, which "
             f"end in output_activation={output_activation!r}, cannot follow. Scale X "
             "into that interval (for [0, 1], MinMaxScaler(clip=True) does it), or fit "
             "with output_activation='identity'.",
             OutputRangeWarning,
-            stacklevel=4,
         )
 
 

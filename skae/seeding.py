@@ -27,6 +27,12 @@ BUILTIN_SAMPLERS = {
     "uniform_",
 }
 
+# What makes tensors of torch's default type, which is the caller's to set.
+FLOAT_FACTORIES = {"empty", "eye", "linspace", "ones", "rand", "randn", "zeros"}
+
+# These take no generator in every version of torch.
+LIKE = {"rand_like": torch.rand, "randn_like": torch.randn}
+
 
 def make_generator(random_state):
     """A torch generator on the CPU, seeded from scikit-learn's `random_state`.
@@ -44,9 +50,9 @@ def make_generator(random_state):
 class DrawFrom(TorchFunctionMode):
     """Within this context, this thread's random tensors come from `generator`.
 
-    Networks are built in it: whatever layers they have, their first weights depend
-    on the generator alone and torch's global state stays as it was. Forking the
-    global state instead would not be safe among threads.
+    Networks are built in it: their first weights depend on the generator alone, in
+    float32 whatever torch's default is, and torch's global state stays as it was.
+    Forking the global state instead would not be safe among threads.
 
     Parameters
     ----------
@@ -59,7 +65,13 @@ class DrawFrom(TorchFunctionMode):
         self.generator = generator
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
+        kwargs, name = dict(kwargs or {}), getattr(func, "__name__", None)
+        if name in LIKE:
+            like = args[0]
+            kwargs = {"dtype": like.dtype, "device": like.device} | kwargs
+            func, args = LIKE[name], (like.shape,)
+        elif name in FLOAT_FACTORIES and kwargs.get("dtype") is None:
+            kwargs["dtype"] = torch.float32
         if kwargs.get("generator") is None and _takes_generator(func):
             kwargs["generator"] = self.generator
         return func(*args, **kwargs)

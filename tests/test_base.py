@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 from conftest import small_dense
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skae import BaseAutoencoder
@@ -105,7 +106,7 @@ FORMS = {
     "reversed": lambda X: X[::-1][::-1],
     "list": lambda X: X.tolist(),
     "torch": lambda X: torch.tensor(X),
-    "torch with a gradient's neighbour": lambda X: torch.tensor(X).clone().t().t(),
+    "torch, column by column": lambda X: torch.tensor(X.T.copy()).t(),
     "pandas": lambda X: pd.DataFrame(X),
     "object": lambda X: X.astype(object),
 }
@@ -198,6 +199,13 @@ def test_channels_last_images_get_the_transpose_to_write(make_small, as_torch):
         ae.transform(X)
 
 
+def test_channels_last_images_are_refused_by_a_model_of_flat_rows(digits):
+    X = np.random.default_rng(0).random((6, 8, 8, 3))
+    ae = small_dense().fit(X.reshape(6, -1))
+    with pytest.raises(ValueError, match="channels-last"):
+        ae.transform(X)
+
+
 def test_many_channels_of_small_images_are_no_channels_last(make_small):
     X = np.random.default_rng(0).random((6, 16, 4, 4))
     assert make_small().fit(X).image_shape_ == (16, 4, 4)
@@ -238,6 +246,14 @@ def test_auto_output_is_a_sigmoid_where_all_values_allow_it(
     assert make_small().fit(X).output_activation_ == expected
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_rounding_in_float32_does_not_leave_0_1(make_small, loss):
+    X = np.linspace(0, np.nextafter(np.float32(1), np.float32(2)), 60, dtype=np.float32)
+    assert X.max() > 1
+    ae = make_small(loss=loss).fit(X.reshape(15, 4))
+    assert ae.output_activation_ == "sigmoid"
+
+
 def test_cross_entropy_makes_the_output_a_sigmoid_and_learns(make_small, digits):
     ae = make_small(loss="binary_cross_entropy", max_epochs=20).fit(digits)
     assert ae.output_activation_ == "sigmoid"
@@ -249,6 +265,22 @@ def test_later_data_out_of_range_are_warned_of(make_small, digits, method):
     ae = make_small().fit(digits)
     with pytest.warns(OutputRangeWarning, match=r"outside \[0, 1\], where"):
         getattr(ae, method)(digits + 0.5)
+
+
+def test_warnings_point_to_the_line_that_called(make_small, digits):
+    pipe = make_pipeline(make_small()).fit(digits)
+    with pytest.warns(OutputRangeWarning) as record:
+        pipe.transform(digits + 0.5)
+    assert record[0].filename == __file__
+
+
+def test_a_loop_over_chunks_repeats_no_warning(digits):
+    ae = small_dense().fit(digits)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("default")
+        for excess in (1, 2, 3):
+            ae.transform(digits + excess)
+    assert len(record) == 1
 
 
 def test_rounding_out_of_range_is_not_warned_of(make_small, digits):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_conv, small_dense
-from sklearn import set_config
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
@@ -141,8 +141,9 @@ def test_images_go_through_a_pipeline(labelled):
 
 
 def test_the_repr_shows_what_differs_from_the_defaults():
-    set_config(print_changed_only=True)
-    assert repr(small_dense().set_params(device="cpu")) == (
+    with config_context(print_changed_only=True):
+        shown = repr(small_dense().set_params(device="cpu"))
+    assert shown == (
         "DenseAutoencoder(batch_size=32, device='cpu', hidden_layer_sizes=(16,),\n"
         "                 max_epochs=3, n_components=4, random_state=0)"
     )

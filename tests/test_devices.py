@@ -64,6 +64,12 @@ def test_a_fitted_model_whose_device_is_gone_warns_and_uses_the_cpu(
     np.testing.assert_array_equal(result, expected)
 
 
+def test_an_unknown_device_is_refused_after_fit_too(digits):
+    ae = small_dense().fit(digits).set_params(device="gpu")
+    with pytest.raises(ValueError, match=r"device='gpu' is not known"):
+        ae.transform(digits)
+
+
 def test_a_model_records_where_it_was_trained(digits):
     assert small_dense(device="cpu").fit(digits).device_ == "cpu"
 

@@ -2,6 +2,7 @@
 
 import functools
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from skorch.callbacks import (
     Checkpoint,
     EarlyStopping,
     EpochScoring,
+    EpochTimer,
     GradientNormClipping,
     LRScheduler,
 )
@@ -183,6 +185,13 @@ def test_early_stopping_stops_at_the_epoch_that_its_patience_gives(digits):
     assert ae.n_iter_ == len(ae.loss_curve_) == 4  # the first is the best, then three
 
 
+def test_auto_is_constant_beside_early_stopping():
+    ae = small_dense(
+        lr=0.01, callbacks=[Rates(), EarlyStopping(monitor="train_loss")]
+    ).fit(np.random.default_rng(0).random((64, 4)))
+    assert set(ae.callbacks_[0][1].rates_) == {0.01}
+
+
 def test_early_stopping_restores_the_best_weights(digits, all_weights):
     stop = EarlyStopping(monitor="train_loss", patience=3, threshold=10.0, load_best=True)
     constant = {"lr_schedule": "constant"}
@@ -199,7 +208,7 @@ def test_a_checkpoint_restores_the_weights_it_kept(digits, all_weights, tmp_path
     constant = {"lr_schedule": "constant"}
     kept = small_dense(max_epochs=6, callbacks=[keep], **constant).fit(digits)
     second = small_dense(max_epochs=2, **constant).fit(digits)
-    assert kept.n_iter_ == 6
+    assert kept.n_iter_ == len(kept.loss_curve_) == 6
     assert (tmp_path / "params.pt").exists()
     np.testing.assert_array_equal(all_weights(kept), all_weights(second))
 
@@ -294,6 +303,11 @@ def test_a_callback_that_looks_at_batches_changes_nothing(digits, all_weights):
     assert looked_at.loss_curve_ == pytest.approx(lean.loss_curve_, rel=1e-6)
 
 
+def test_callbacks_may_have_any_name(digits):
+    ae = small_dense(callbacks=[("train_loss", Rates()), ("valid_loss", Rates())])
+    assert [name for name, _ in ae.fit(digits).callbacks_] == ["train_loss", "valid_loss"]
+
+
 def test_callbacks_are_copied(digits):
     given = Rates()
     ae = small_dense(callbacks=[given]).fit(digits)
@@ -368,6 +382,34 @@ def test_an_interruption_leaves_the_last_full_epoch_and_reaches_the_caller(
 
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
+def test_an_interruption_between_the_batches_and_the_callbacks(digits, monkeypatch):
+    def interrupted(self, net, **kwargs):
+        if len(net.history) == 2:
+            press_ctrl_c()
+
+    monkeypatch.setattr(EpochTimer, "on_epoch_end", interrupted)
+    ae = small_dense(max_epochs=9)
+    with pytest.raises(KeyboardInterrupt):
+        ae.fit(digits)
+    assert ae.n_iter_ == len(ae.loss_curve_) == len(ae.net_.history) == 2
+    assert ae.transform(digits).shape == (200, 4)
+
+
+def test_ctrl_c_reaches_the_caller_through_a_handler_of_the_program(digits):
+    def handler(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        ae = small_dense(max_epochs=9, callbacks=[At(2, press_ctrl_c, end=True)])
+        with pytest.raises(KeyboardInterrupt):
+            ae.fit(digits)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ae.n_iter_ == 2
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 @pytest.mark.parametrize(
     ("action", "error"), [(press_ctrl_c, KeyboardInterrupt), (fail, RuntimeError)]
 )
@@ -411,6 +453,15 @@ def test_divergence_after_good_epochs_leaves_the_estimator_as_it_was(digits):
     assert vars(ae) == ae.get_params()
 
 
+@pytest.mark.parametrize("callbacks", [[], [Rates()]], ids=["lean", "by batches"])
+def test_an_infinite_loss_in_any_batch_is_divergence(callbacks):
+    X = np.random.default_rng(0).normal(size=(64, 4))
+    X[0] = 1e19  # its square is beyond float32; the weights stay finite
+    ae = small_dense(shuffle=False, callbacks=callbacks)
+    with pytest.raises(ValueError, match="diverged in epoch 1: the loss is inf"):
+        ae.fit(X)
+
+
 @pytest.mark.parametrize("hook", ["on_epoch_end", "on_train_end"])
 def test_a_callback_that_spoils_the_last_weights_is_found_out(digits, hook):
     def spoil(self, net, **kwargs):
@@ -436,6 +487,19 @@ def test_values_too_large_to_square_are_divergence():
 def test_training_is_silent_by_default(digits, capfd):
     small_dense().fit(digits)
     assert capfd.readouterr() == ("", "")
+
+
+def test_silence_starts_no_thread_and_needs_no_stderr(digits, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    before = set(threading.enumerate())
+    monkeypatch.setattr(engine, "tqdm", None)  # not touched at all
+    small_dense().fit(digits)
+    assert set(threading.enumerate()) == before
+
+
+def test_verbose_without_stderr_is_silent(digits, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert small_dense(verbose=1).fit(digits).n_iter_ == 3
 
 
 def test_verbose_shows_a_bar_with_the_loss(digits, capfd):

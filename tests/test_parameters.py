@@ -26,7 +26,7 @@ WRONG = {
     "callbacks": [[object()], "EarlyStopping", [("name", 3)], {"a": EpochTimer()}, 3],
     "device": ["gpu", "cuda:99", 3.5, None, "meta"],
     "verbose": [-1, "loud", None],
-    "random_state": ["seed", -1, 0.5],
+    "random_state": ["seed", -1, 0.5, 2**40],
     "hidden_layer_sizes": [0, (3, 0), (2.0,), "64", None, {3}, iter([3]), np.array(3)],
     "decoder_hidden_layer_sizes": [0, (-1,), "64"],
     "image_shape": [(64,), (1, 2, 3, 4), 64, "8x8", (1, 8.0, 8), np.array(4)],
@@ -50,6 +50,17 @@ def test_a_wrong_value_is_named_in_the_error(estimator, name, value):
         ae.fit(np.zeros((4, 4)))
     assert repr(value)[:40] in str(error.value)
     assert set(vars(ae)) == set(ae.get_params())
+
+
+def test_a_subclass_may_leave_parameters_out():
+    class Short(DenseAutoencoder):
+        def __init__(self, n_components=2, max_epochs=1):
+            super().__init__(n_components, max_epochs=max_epochs)
+
+    X = np.random.default_rng(0).random((10, 5))
+    assert clone(Short(3)).fit_transform(X).shape == (10, 3)
+    with pytest.raises(ValueError, match="Short got n_components=0"):
+        Short(0).fit(X)
 
 
 def test_every_parameter_has_a_rule():

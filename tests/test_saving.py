@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import small_conv, small_dense
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 
 
 def through_joblib(model):
@@ -48,11 +48,27 @@ def test_a_copy_can_be_fitted_again(make_small, digits):
     )
 
 
-def test_a_pickle_holds_the_weights_once_and_no_optimizer_state(all_weights, digits):
-    ae = small_dense(hidden_layer_sizes=(2000,), max_epochs=1).fit(digits)
+CALLBACKS = {
+    "none": list,
+    "scheduler": lambda: [LRScheduler(policy="StepLR", step_size=2)],
+    "early stopping": lambda: [EarlyStopping(monitor="train_loss", load_best=True)],
+    "checkpoint": lambda: [Checkpoint(monitor="train_loss_best", load_best=True)],
+}
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_a_pickle_holds_the_weights_once_and_no_optimizer_state(
+    all_weights, digits, name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    params = {"hidden_layer_sizes": (2000,), "max_epochs": 2}
+    ae = small_dense(callbacks=CALLBACKS[name](), **params).fit(digits)
     saved = pickle.dumps(ae)
     assert len(saved) < 1.2 * all_weights(ae).nbytes
-    assert pickle.loads(saved).net_.optimizer_ is None
+    assert b"exp_avg" not in saved
+    again = pickle.loads(saved)
+    assert again.net_.optimizer_ is None
+    assert [name for name, _ in again.callbacks_] == [name for name, _ in ae.callbacks_]
     assert ae.net_.optimizer_ is not None  # the one that was saved keeps its own
 
 

@@ -84,13 +84,27 @@ def test_the_global_seeds_do_not_matter(make_small, digits, all_weights):
     np.testing.assert_array_equal(*models)
 
 
-def test_the_default_dtype_of_torch_does_not_matter(digits):
+def test_the_default_dtype_of_torch_does_not_matter(make_small, digits, all_weights):
+    expected = all_weights(make_small().fit(digits))
     torch.set_default_dtype(torch.float64)
     try:
-        ae = small_dense().fit(digits)
+        ae = make_small().fit(digits)
     finally:
         torch.set_default_dtype(torch.float32)
     assert {w.dtype for w in ae.net_.module_.parameters()} == {torch.float32}
+    np.testing.assert_array_equal(all_weights(ae), expected)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [torch.inference_mode, torch.no_grad, lambda: torch.device("meta")],
+    ids=["inference mode", "no grad", "default device"],
+)
+def test_the_modes_of_torch_do_not_matter(make_small, digits, all_weights, context):
+    expected = all_weights(make_small().fit(digits))
+    with context():
+        ae = make_small(device="cpu").fit(digits)
+    np.testing.assert_array_equal(all_weights(ae), expected)
 
 
 def test_four_threads_at_once_give_the_same_bits(make_small, digits, all_weights):
@@ -123,6 +137,8 @@ LAYERS = {
     "init by hand": lambda: nn.init.trunc_normal_(nn.Linear(3, 4).weight),
     "random tensor": lambda: torch.randn(5),
     "permutation": lambda: torch.randperm(50),
+    "normal like another": lambda: torch.randn_like(torch.ones(5)),
+    "uniform like another": lambda: torch.rand_like(torch.ones(5)),
 }
 
 
