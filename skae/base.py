@@ -26,6 +26,8 @@ from skae.documentation import document
 from skae.losses import LOSSES, ReconstructionLoss
 from skae.networks import ACTIVATION_RANGES, ACTIVATIONS, Coder, SquaredErrors
 from skae.rows import (
+    ENCODING_TOLERANCE,
+    RANGE_TOLERANCE,
     as_float32,
     as_floats,
     channels_last_error,
@@ -294,7 +296,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes : ndarray of shape (n_samples, n_components)
             In float64 where `X` is, else in float32.
         """
-        rows = self._validate_fitted(X, "transform")
+        rows = self._validate_fitted(X, "transform", ENCODING_TOLERANCE)
         return array_api.like(X, self._run(self.encoder_, rows))
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
@@ -378,13 +380,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     # The form of the data ---------------------------------------------------------
 
-    def _validate_fitted(self, X, method):
+    def _validate_fitted(self, X, method, range_tolerance=RANGE_TOLERANCE):
         """Check `X`, given to a fitted estimator, and return it as flat rows."""
         check_is_fitted(self)
         array_api.check_same_namespace(
             X, self._namespace, f"{type(self).__name__}.{method}"
         )
-        return self._validate_rows(X)
+        rows = self._validate_rows(X)
+        warn_out_of_range(rows, self.output_activation_, range_tolerance)
+        return rows
 
     def _validate_rows(self, X, *, reset=False):
         """Check `X` and return it as flat rows of floats, C-ordered."""
@@ -405,8 +409,6 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self._fitted_shape = shape
             self._namespace = array_api.namespace(given)
             self.image_shape_ = self._choose_image_shape(image_shape, rows.shape[1])
-        else:
-            warn_out_of_range(rows, self.output_activation_)
         return rows
 
     def _choose_image_shape(self, image_shape, n_features):

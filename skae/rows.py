@@ -7,8 +7,10 @@ import numpy as np
 from skae.exceptions import OutputRangeWarning, warn
 from skae.networks import ACTIVATION_RANGES
 
-# How far values may leave the output's interval unremarked.
+# How far values may leave the output's interval unremarked; and where they are only
+# encoded, for which the output does not matter, before it must be the wrong scale.
 RANGE_TOLERANCE = 1e-3
+ENCODING_TOLERANCE = 0.5
 
 # How far scaling to [0, 1] in float32 may miss it.
 ROUNDING = 1e-6
@@ -145,19 +147,18 @@ def choose_output_activation(output_activation, loss, rows):
     return output_activation
 
 
-def warn_out_of_range(rows, output_activation):
-    """Warn where `rows` hold values that the output activation cannot put out."""
+def warn_out_of_range(rows, output_activation, slack=RANGE_TOLERANCE):
+    """Warn where `rows` leave what the output activation can put out by over `slack`."""
     least, most = ACTIVATION_RANGES[output_activation]
     if math.isinf(least):
         return
     low, high = float(rows.min()), float(rows.max())
-    if low < least - RANGE_TOLERANCE or high > most + RANGE_TOLERANCE:
+    if low < least - slack or high > most + slack:
         warn(
-            # No figures: so that a loop over chunks shows it once, not for each.
-            f"X holds values outside [{least:g}, {most:g}], where reconstructions, which "
-            f"end in output_activation={output_activation!r}, cannot follow. Scale X "
-            "into that interval (for [0, 1], MinMaxScaler(clip=True) does it), or fit "
-            "with output_activation='identity'.",
+            f"X ranges from {low:.5g} to {high:.5g}, but reconstructions stay in "
+            f"[{least:g}, {most:g}], what output_activation={output_activation!r} can "
+            "put out. Scale X into that interval (MinMaxScaler(clip=True) does it for "
+            "[0, 1]), or fit with output_activation='identity'.",
             OutputRangeWarning,
         )
 
