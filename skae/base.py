@@ -271,16 +271,19 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     @property
     def encoder_(self) -> nn.Module:
         """Module from flat rows (batch, n_features) to codes (batch, n_components)."""
+        check_is_fitted(self)
         return self.net_.module_.encoder
 
     @property
     def decoder_(self) -> nn.Module:
         """Module from codes (batch, n_components) to flat rows (batch, n_features)."""
+        check_is_fitted(self)
         return self.net_.module_.decoder
 
     @property
     def callbacks_(self) -> list[tuple[str, Any]]:
         """The fitted copies of `callbacks`, as (name, callback) pairs."""
+        check_is_fitted(self)
         return self.net_.user_callbacks()
 
     def transform(self, X: ArrayLike) -> np.ndarray:

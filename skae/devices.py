@@ -12,10 +12,6 @@ from skae.exceptions import DeviceUnavailableWarning, warn
 CHUNK_ROWS = 1024
 
 
-class _NotThereError(ValueError):
-    """The device exists, but not on this machine."""
-
-
 def resolve_device(device):
     """The torch device that `device` means on this machine.
 
@@ -33,6 +29,25 @@ def resolve_device(device):
     ValueError
         If `device` is no device, or this machine lacks it.
     """
+    resolved = _meant(device)
+    absence = _absence(resolved)
+    if absence:
+        raise ValueError(absence)
+    return resolved
+
+
+def resolve_device_or_cpu(device):
+    """Like `resolve_device`, but a device that is not there is a warning and the CPU."""
+    resolved = _meant(device)
+    absence = _absence(resolved)
+    if absence:
+        warn(f"{absence} The CPU is used.", DeviceUnavailableWarning)
+        return torch.device("cpu")
+    return resolved
+
+
+def _meant(device):
+    """The torch device that is meant, here or not; a ValueError where it is none."""
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     try:
@@ -44,26 +59,21 @@ def resolve_device(device):
             f"device={device!r} is not known; expected 'auto', 'cpu', 'cuda', 'cuda:1' "
             "or another CUDA device by its number, or 'mps'."
         )
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise _NotThereError(
-            f"device={device!r} is not there: torch sees {torch.cuda.device_count()} "
-            "CUDA devices on this machine. Use device='auto' or 'cpu'."
-        )
-    if resolved.type == "mps" and not torch.backends.mps.is_available():
-        raise _NotThereError(
-            f"device={device!r} is not there: torch sees no MPS device on this machine. "
-            "Use device='auto' or 'cpu'."
-        )
     return resolved
 
 
-def resolve_device_or_cpu(device):
-    """Like `resolve_device`, but a device that is not there is a warning and the CPU."""
-    try:
-        return resolve_device(device)
-    except _NotThereError as error:
-        warn(f"{error} The CPU is used.", DeviceUnavailableWarning)
-        return torch.device("cpu")
+def _absence(device):
+    """What to say of a device that this machine lacks; None of one that is there."""
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        seen = f"{torch.cuda.device_count()} CUDA devices"
+    elif device.type == "mps" and not torch.backends.mps.is_available():
+        seen = "no MPS device"
+    else:
+        return None
+    return (
+        f"device={str(device)!r} is not there: torch sees {seen} on this machine. Use "
+        "device='auto' or 'cpu'."
+    )
 
 
 def as_tensor(rows):

@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 from conftest import small_dense
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
@@ -379,6 +380,13 @@ def test_a_failed_first_fit_leaves_an_unfitted_estimator(make_small):
     with pytest.raises(ValueError, match="NaN"):
         ae.fit(NAN)
     assert vars(ae) == ae.get_params()
+
+
+@pytest.mark.parametrize("name", ["encoder_", "decoder_", "callbacks_"])
+def test_what_fit_makes_is_not_there_before(make_small, name):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(make_small(), name)
+    assert not hasattr(make_small(), name)
 
 
 def test_without_networks_the_base_class_says_what_is_missing():
