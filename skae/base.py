@@ -92,12 +92,17 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         "loss": parameters.one_of(*LOSSES),
         "optimizer": parameters.one_of(*engine.OPTIMIZERS)
         | parameters.Rule("a torch optimizer class", engine.is_optimizer_class),
-        "lr": parameters.real(0, open_end=True),
+        "lr": parameters.real(0, open_ends=True),
         "lr_schedule": parameters.one_of("auto", *engine.SCHEDULES),
         "weight_decay": parameters.real(0),
         "batch_size": parameters.one_of("auto") | parameters.integer(1),
         "shuffle": parameters.boolean(),
         "max_epochs": parameters.one_of("auto") | parameters.integer(1),
+        "early_stopping": parameters.boolean(),
+        "validation_fraction": parameters.only(None)
+        | parameters.real(0, 1, open_ends=True),
+        "n_iter_no_change": parameters.integer(1),
+        "tol": parameters.real(0),
         "callbacks": parameters.only(None)
         | parameters.Rule(
             "a list of skorch callbacks or (name, callback) pairs", are_callbacks
@@ -125,6 +130,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         batch_size: int | str = "auto",
         shuffle: bool = True,
         max_epochs: int | str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
         callbacks: Sequence[Any] | None = None,
         device: str | torch.device = "auto",
         verbose: int | bool = 0,
@@ -142,6 +151,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
         self.callbacks = callbacks
         self.device = device
         self.verbose = verbose
@@ -225,18 +238,24 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _build_net(self, n_rows, device):
         """The untrained net, with fresh networks."""
-        callbacks = copy_callbacks(self.callbacks)
+        n_held_out = engine.rows_held_out(
+            n_rows, self.validation_fraction, self.early_stopping
+        )
+        callbacks = copy_callbacks(self.callbacks, validated=n_held_out > 0)
+        if self.early_stopping:
+            callbacks.append(engine.early_stopping(self.n_iter_no_change, self.tol))
         generator = make_generator(self.random_state)
         with torch.device("cpu"), DrawFrom(generator):
             encoder, decoder = self._build_networks(self.n_features_in_)
         batch_size, max_epochs = engine.training_length(
-            n_rows, self.batch_size, self.max_epochs
+            n_rows - n_held_out, self.batch_size, self.max_epochs
         )
         return engine.AutoencoderNet(
             Coder(encoder, self.latent_activation).float(),
             Coder(decoder, self.output_activation_).float(),
             criterion=self._build_loss(),
             generator=generator if self.shuffle else None,
+            n_held_out=n_held_out,
             batch_size=batch_size,
             max_epochs=max_epochs,
             lr=float(self.lr),
@@ -262,6 +281,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Take a trained net as the model of this estimator."""
         self.net_ = net
         self.loss_curve_ = net.loss_curve_
+        self.validation_loss_curve_ = (
+            net.validation_loss_curve_ if net.n_held_out else None
+        )
         self.n_iter_ = len(net.loss_curve_)
         self.device_ = net.device
         self._n_features_out = self.n_components

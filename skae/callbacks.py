@@ -17,13 +17,15 @@ def are_callbacks(value):
     return all(_is_callback(_unnamed(item)) for item in value)
 
 
-def copy_callbacks(callbacks):
+def copy_callbacks(callbacks, *, validated):
     """Copies of the callbacks, for one fit.
 
     Parameters
     ----------
     callbacks : list or None
         skorch callbacks or classes of such, or (name, callback) pairs.
+    validated : bool
+        Whether rows are held out, so that there is a validation loss.
 
     Returns
     -------
@@ -32,11 +34,12 @@ def copy_callbacks(callbacks):
     Raises
     ------
     ValueError
-        If one cannot be copied, or waits for rows held out, of which there are none.
+        If one cannot be copied, or waits for rows held out where there are none.
     """
     copies = [_copied(item) for item in callbacks or []]
-    for item in copies:
-        _refuse_validation(_unnamed(item))
+    if not validated:
+        for item in copies:
+            _refuse_validation(_unnamed(item))
     return copies
 
 
@@ -95,17 +98,19 @@ def _copied(item):
 
 
 def _refuse_validation(callback):
-    """Raise a ValueError for a callback that waits for rows held out; there are none."""
+    """Raise a ValueError for a callback that waits for rows held out."""
     name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
     if isinstance(monitor, str) and monitor.startswith("valid_"):
         raise ValueError(
             f"{name} in callbacks has monitor={monitor!r}, but no rows are held out for "
-            f"validation. Use {name}(monitor={'train' + monitor[5:]!r})."
+            "validation. Give the estimator validation_fraction=0.1, or use "
+            f"{name}(monitor={'train' + monitor[5:]!r})."
         )
     if getattr(callback, "on_train", None) is False:
         raise ValueError(
             f"{name} in callbacks has on_train=False, but no rows are held out for "
-            f"validation. Use {name}(..., on_train=True)."
+            "validation. Give the estimator validation_fraction=0.1, or use "
+            f"{name}(..., on_train=True)."
         )
 
 

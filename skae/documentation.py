@@ -20,10 +20,11 @@ optimizer : str or type, default="adam"
     "adagrad", "adam", "adamw", "nadam", "radam", "rmsprop" or "sgd".
 lr : float, default=0.005
     Learning rate; the peak of it with a schedule.
-lr_schedule : {"auto", "constant", "onecycle"}, default="auto"
+lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
     How the learning rate changes from step to step. "onecycle" rises to `lr` and falls
-    to nearly 0 by the last step (Smith and Topin 2019). "auto" is "onecycle", or
-    "constant" beside an LRScheduler or EarlyStopping in `callbacks`.
+    to nearly 0 by the last step (Smith and Topin 2019); "cosine" falls from
+    `lr` to 0. "auto" is "onecycle", or "constant" with `early_stopping` or beside an
+    LRScheduler or EarlyStopping in `callbacks`.
 weight_decay : float, default=0.0
     The optimizer's weight decay: an L2 penalty, or what the optimizer makes of it.
 batch_size : int or "auto", default="auto"
@@ -33,6 +34,17 @@ shuffle : bool, default=True
 max_epochs : int or "auto", default="auto"
     Number of passes over the data. "auto" makes about 4,000 steps, but at least 10
     and at most 50 passes; and never fewer than 200 steps.
+early_stopping : bool, default=False
+    Whether to stop when the loss of rows held out no longer falls, and to restore the
+    weights with which it was least.
+validation_fraction : float, default=None
+    Share of the rows, between 0 and 1, to hold out and validate on after each epoch.
+    None holds out 0.1 with `early_stopping`, else none. Without `shuffle`, the last
+    rows are held out.
+n_iter_no_change : int, default=10
+    Number of epochs in a row without a better validation loss to stop after.
+tol : float, default=0.0001
+    Share of the least validation loss by which another must be less to be better.
 callbacks : list, default=None
     skorch callbacks, or (name, callback) pairs. They are copied before use.
 device : str or torch.device, default="auto"
@@ -55,6 +67,8 @@ net_ : skorch.NeuralNet
     The net that was trained: ``net_.module_``, ``net_.history`` and so on.
 loss_curve_ : list of float
     Mean training loss of each epoch, weighted by rows.
+validation_loss_curve_ : list of float or None
+    Mean loss of the rows held out after each epoch; None where none are.
 n_iter_ : int
     Number of full epochs that were run.
 callbacks_ : list of tuple

@@ -16,6 +16,7 @@ from skorch.callbacks import (
     PassthroughScoring,
 )
 from skorch.dataset import Dataset
+from skorch.utils import noop
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
@@ -64,7 +65,15 @@ def one_cycle(progress):
     return end + (1 - end) * fall
 
 
-SCHEDULES = {"constant": None, "onecycle": one_cycle}
+def cosine(progress):
+    """Share of the peak rate that falls to 0 along half a cosine.
+
+    From Loshchilov and Hutter 2017, "SGDR", without its restarts.
+    """
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
 
 
 def is_optimizer_class(value):
@@ -142,6 +151,38 @@ def training_length(n_rows, batch_size, max_epochs):
     return min(int(batch_size), n_rows), int(max_epochs)
 
 
+def rows_held_out(n_rows, validation_fraction, early_stopping):
+    """Number of rows to hold out for validation.
+
+    Raises
+    ------
+    ValueError
+        If none would be left to train on, or to validate on.
+    """
+    if validation_fraction is None:
+        if not early_stopping:
+            return 0
+        validation_fraction = 0.1
+    n_held_out = math.ceil(validation_fraction * n_rows)
+    if n_held_out == n_rows:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} of {n_rows} rows leaves none to "
+            "train on. Give more rows, or early_stopping=False and "
+            "validation_fraction=None."
+        )
+    return n_held_out
+
+
+def early_stopping(n_iter_no_change, tol):
+    """The callback behind the parameter: it restores the best weights."""
+    return (
+        "skae_early_stopping",
+        EarlyStopping(
+            patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop
+        ),
+    )
+
+
 class Batches:
     """Slices of the rows, in a new random order on every pass where asked.
 
@@ -193,6 +234,9 @@ class AutoencoderNet(NeuralNet):
         Draws the order of the rows in each epoch; None keeps it.
     lr_schedule : callable or None
         Maps the share of steps done, in [0, 1], to a share of `lr`.
+    n_held_out : int
+        Number of rows that are not trained on, but validated on after each epoch:
+        drawn by the generator, or the last ones without.
     **net_params
         Parameters of `skorch.NeuralNet`.
 
@@ -203,7 +247,9 @@ class AutoencoderNet(NeuralNet):
         where training failed and the weights are of no use.
     """
 
-    def __init__(self, encoder, decoder, *, generator, lr_schedule, **net_params):
+    def __init__(
+        self, encoder, decoder, *, generator, lr_schedule, n_held_out, **net_params
+    ):
         super().__init__(
             Autoencoder,
             module__encoder=encoder,
@@ -213,14 +259,17 @@ class AutoencoderNet(NeuralNet):
             **net_params,
         )
         self.lr_schedule = lr_schedule
+        self.n_held_out = n_held_out
         self.generator_ = generator
         self.loss_curve_ = []
+        self.validation_loss_curve_ = []
 
     def get_default_callbacks(self):
         """skorch's own, without the one that prints."""
         return [
             ("skae_epoch_timer", EpochTimer()),
             ("skae_train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("skae_valid_loss", PassthroughScoring(name="valid_loss")),
         ]
 
     # Training ---------------------------------------------------------------------
@@ -247,28 +296,46 @@ class AutoencoderNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run the epochs, until they are done or a callback asks to stop."""
-        dataset = self.get_dataset(X, y)
-        batches = self.get_iterator(dataset, training=True)
+        rows, held_out = self._hold_out(X)
+        datasets = {
+            "dataset_train": self.get_dataset(rows, rows),
+            "dataset_valid": None if held_out is None else Dataset(held_out, held_out),
+        }
+        batches = self.get_iterator(datasets["dataset_train"], training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
         with _progress(epochs, self.verbose) as show:
             for _ in range(epochs):
-                wants_to_stop = self._run_epoch(dataset, batches, **fit_params)
+                wants_to_stop = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
                 if wants_to_stop:
                     break
         return self
 
-    def _run_epoch(self, dataset, batches, **fit_params):
+    def _hold_out(self, rows):
+        """The rows to train on and those to validate on, None where there are none."""
+        if not self.n_held_out:
+            return rows, None
+        if self.generator_ is not None:
+            order = torch.randperm(len(rows), generator=self.generator_, device="cpu")
+            rows = rows[order.to(rows.device)]
+        return rows[: -self.n_held_out], rows[-self.n_held_out :]
+
+    def _run_epoch(self, batches, datasets, **fit_params):
         """One epoch; whether a callback wants it to be the last one."""
-        datasets = {"dataset_train": dataset, "dataset_valid": None}
         self.notify("on_epoch_begin", **datasets)
         self.run_single_epoch(
             batches, training=True, prefix="train", step_fn=self.train_step, **fit_params
         )
-        loss = self._mean_loss()
+        loss, validation_loss = self._mean_loss("train"), None
         self._check_finite(loss)
-        self._keep_weights(loss)
+        if datasets["dataset_valid"] is not None:
+            held_out = self.get_iterator(datasets["dataset_valid"])
+            self.run_single_epoch(
+                held_out, training=False, prefix="valid", step_fn=self.validation_step
+            )
+            validation_loss = self._mean_loss("valid")
+        self._keep_weights(loss, validation_loss)
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt as interrupt:
@@ -283,14 +350,19 @@ class AutoencoderNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
+        step = self._lean_step if training else self._lean_loss
         loss_sum, n_rows = 0.0, 0
         for rows, _ in iterator:
-            loss_sum = loss_sum + self._lean_step(rows).detach() * len(rows)
+            loss_sum = loss_sum + step(rows).detach() * len(rows)
             n_rows += len(rows)
         self.history.new_batch()
         self.history.record_batch(f"{prefix}_loss", float(loss_sum) / n_rows)
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    @torch.no_grad()
+    def _lean_loss(self, rows):
+        return self.criterion_(self.module_(rows), rows)
 
     def _lean_step(self, rows):
         """One optimizer step without skorch's calls around it; the loss before it."""
@@ -323,18 +395,17 @@ class AutoencoderNet(NeuralNet):
         return X if isinstance(X, Dataset) else Dataset(X, y)
 
     def user_callbacks(self):
-        """The (name, callback) pairs that did not come from `get_default_callbacks`."""
-        default = {name for name, _ in self.get_default_callbacks()}
-        return [pair for pair in self.callbacks_ if pair[0] not in default]
+        """The (name, callback) pairs that are not our own."""
+        return [pair for pair in self.callbacks_ if not pair[0].startswith("skae_")]
 
     # What a failure leaves --------------------------------------------------------
 
-    def _mean_loss(self):
+    def _mean_loss(self, prefix):
         """The mean loss of the epoch at hand, each batch weighted by its rows."""
-        wanted = ["train_loss", "train_batch_size"]
+        wanted = [f"{prefix}_loss", f"{prefix}_batch_size"]
         losses, sizes = zip(*self.history[-1, "batches", :, wanted], strict=True)
         loss = float(np.average(losses, weights=sizes))
-        self.history.record("train_loss", loss)
+        self.history.record(f"{prefix}_loss", loss)
         return loss
 
     def _check_finite(self, loss):
@@ -349,16 +420,18 @@ class AutoencoderNet(NeuralNet):
             f"StandardScaler or MinMaxScaler, or lower lr, which is {self.lr:g}."
         )
 
-    def _keep_weights(self, loss):
+    def _keep_weights(self, loss, validation_loss):
         """Remember the weights at the end of a full epoch, all of them or none."""
         state = self.module_.state_dict()
         self.last_weights_ = {name: weights.clone() for name, weights in state.items()}
+        self.validation_loss_curve_.append(validation_loss)
         self.loss_curve_.append(loss)
 
     def _return_to_last_full_epoch(self):
         if self.loss_curve_:
             self.module_.load_state_dict(self.last_weights_)
             del self.history[len(self.loss_curve_) :]
+            del self.validation_loss_curve_[len(self.loss_curve_) :]
 
     # Saving -----------------------------------------------------------------------
 

@@ -63,14 +63,17 @@ def integer(minimum, maximum=math.inf):
     )
 
 
-def real(minimum, *, open_end=False):
-    """A finite number from `minimum` on, or above it where `open_end`."""
+def real(minimum, maximum=math.inf, *, open_ends=False):
+    """A finite number from `minimum` to `maximum`, or between them where `open_ends`."""
+    at_least, at_most = ("above", "below") if open_ends else ("of at least", "at most")
+    upper = "" if math.isinf(maximum) else f" and {at_most} {maximum}"
     return Rule(
-        f"a finite number {'above' if open_end else 'of at least'} {minimum}",
+        f"a finite number {at_least} {minimum}{upper}",
         lambda value: (
             _is_real(value)
             and math.isfinite(value)
-            and (value > minimum if open_end else value >= minimum)
+            and minimum <= value <= maximum
+            and not (open_ends and value in (minimum, maximum))
         ),
     )
 

@@ -118,6 +118,11 @@ def test_constant_stays():
     assert rates(lr=0.01, max_epochs=3, lr_schedule="constant") == [0.01] * 6
 
 
+def test_cosine_falls_from_the_peak_to_nothing():
+    expected = 0.01 * (1 + np.cos(np.pi * np.arange(6) / 5)) / 2
+    assert rates(lr=0.01, max_epochs=3, lr_schedule="cosine") == pytest.approx(expected)
+
+
 # --- optimizers -----------------------------------------------------------------
 
 
@@ -271,7 +276,9 @@ def test_gradient_clipping_bounds_each_step(digits, all_weights):
 def test_a_callback_that_waits_for_validation_gets_a_way_out(digits, monitor):
     ae = small_dense(callbacks=[EarlyStopping(monitor=monitor)])
     train = monitor.replace("valid", "train")
-    with pytest.raises(ValueError, match=rf"no rows are held out.*monitor='{train}'"):
+    with pytest.raises(
+        ValueError, match=rf"validation_fraction=0\.1, .*monitor='{train}'"
+    ):
         ae.fit(digits)
 
 

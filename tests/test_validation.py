@@ -1,0 +1,111 @@
+"""Rows held out: the validation loss, and stopping early by it."""
+
+import numpy as np
+import pytest
+from conftest import small_dense
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+
+
+def test_without_a_fraction_no_rows_are_held_out(digits):
+    assert small_dense().fit(digits).validation_loss_curve_ is None
+
+
+@pytest.mark.parametrize(
+    ("params", "n_held_out"),
+    [
+        ({"validation_fraction": 0.25}, 50),
+        ({"early_stopping": True}, 20),
+        ({"early_stopping": True, "validation_fraction": 0.5}, 100),
+    ],
+)
+def test_a_fraction_of_the_rows_is_held_out(make_small, digits, params, n_held_out):
+    class Seen(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.sizes_ = []
+
+        def on_epoch_end(self, net, dataset_train, dataset_valid, **kwargs):
+            rows = np.concatenate([dataset_train.X, dataset_valid.X])
+            self.rows_ = rows[np.lexsort(rows.T)]
+            self.sizes_.append((len(dataset_train), len(dataset_valid)))
+
+    ae = make_small(callbacks=[Seen()], **params).fit(digits)
+    seen = ae.callbacks_[0][1]
+    assert set(seen.sizes_) == {(200 - n_held_out, n_held_out)}
+    rows = digits.astype(np.float32)
+    np.testing.assert_array_equal(seen.rows_, rows[np.lexsort(rows.T)])
+    assert len(ae.validation_loss_curve_) == len(ae.loss_curve_) == ae.n_iter_
+
+
+@pytest.mark.parametrize("callbacks", [[], [EpochScoring("r2", on_train=True)]])
+def test_the_validation_loss_is_that_of_the_rows_held_out(digits, callbacks):
+    ae = small_dense(shuffle=False, validation_fraction=0.1, callbacks=callbacks)
+    ae.fit(digits)
+    held_out = digits[-20:]  # without shuffle, the last ones
+    assert ae.validation_loss_curve_[-1] == pytest.approx(-ae.score(held_out), rel=1e-5)
+    alone = small_dense(shuffle=False).fit(digits[:-20])
+    assert ae.loss_curve_ == pytest.approx(alone.loss_curve_, rel=1e-6)
+
+
+def test_early_stopping_stops_where_nothing_more_is_gained_and_restores_the_best():
+    X = np.random.default_rng(0).normal(size=(60, 20))  # nothing to generalise
+    ae = small_dense(
+        hidden_layer_sizes=(256,),
+        n_components=20,
+        lr=0.01,
+        max_epochs=500,
+        early_stopping=True,
+        n_iter_no_change=5,
+        shuffle=False,
+    ).fit(X)
+    curve = ae.validation_loss_curve_
+    best = int(np.argmin(curve))
+    assert ae.n_iter_ < 500
+    assert best <= ae.n_iter_ - 5
+    assert -ae.score(X[-6:]) == pytest.approx(curve[best], rel=1e-3)
+
+
+def test_early_stopping_trains_at_a_constant_rate(digits):
+    ae = small_dense(early_stopping=True, lr=0.01).fit(digits)
+    assert ae.net_.lr_schedule is None
+
+
+def test_tol_is_the_share_by_which_a_loss_must_be_less(digits):
+    ae = small_dense(
+        early_stopping=True, tol=0.99, n_iter_no_change=2, max_epochs=50
+    ).fit(digits)
+    assert ae.n_iter_ == 3  # the first is the best, then two
+
+
+def test_our_own_callbacks_are_not_among_the_users(digits):
+    ae = small_dense(early_stopping=True, callbacks=[("mine", Callback())]).fit(digits)
+    assert [name for name, _ in ae.callbacks_] == ["mine"]
+
+
+def test_callbacks_that_look_at_validation_find_it(digits):
+    ae = small_dense(
+        validation_fraction=0.2,
+        max_epochs=30,
+        callbacks=[
+            EpochScoring("neg_mean_squared_error", lower_is_better=False, name="mse"),
+            EarlyStopping(patience=2, threshold=10.0),
+        ],
+    ).fit(digits)
+    assert ae.n_iter_ == 3
+    assert ae.net_.history[:, "mse"] == pytest.approx(
+        [-loss for loss in ae.validation_loss_curve_], rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "params", [{"early_stopping": True}, {"validation_fraction": 0.9}]
+)
+def test_a_fraction_that_leaves_no_rows_is_refused(params):
+    with pytest.raises(ValueError, match=r"of 1 rows leaves none to train on"):
+        small_dense(**params).fit(np.zeros((1, 4)))
+
+
+def test_verbose_early_stopping_prints_nothing_of_its_own(digits, capsys):
+    small_dense(
+        early_stopping=True, tol=0.99, n_iter_no_change=1, max_epochs=9, verbose=1
+    ).fit(digits)
+    assert capsys.readouterr().out == ""
