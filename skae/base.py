@@ -14,8 +14,8 @@ from sklearn.base import (
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import nn
 
-from skae import array_api, engine, parameters
-from skae.callbacks import are_callbacks, copy_callbacks
+from skae import array_api, engine, optimizers, parameters, schedules
+from skae.callbacks import are_callbacks, copy_callbacks, early_stopping, schedule
 from skae.devices import (
     as_tensor,
     resolve_device,
@@ -90,10 +90,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         "latent_activation": parameters.one_of(*ACTIVATION_RANGES),
         "output_activation": parameters.one_of("auto", *ACTIVATION_RANGES),
         "loss": parameters.one_of(*LOSSES),
-        "optimizer": parameters.one_of(*engine.OPTIMIZERS)
-        | parameters.Rule("a torch optimizer class", engine.is_optimizer_class),
+        "optimizer": parameters.one_of(*optimizers.OPTIMIZERS)
+        | parameters.Rule("a torch optimizer class", optimizers.is_optimizer_class),
         "lr": parameters.real(0, open_ends=True),
-        "lr_schedule": parameters.one_of("auto", *engine.SCHEDULES),
+        "lr_schedule": parameters.one_of("auto", *schedules.SCHEDULES),
         "weight_decay": parameters.real(0),
         "batch_size": parameters.one_of("auto") | parameters.integer(1),
         "shuffle": parameters.boolean(),
@@ -238,16 +238,16 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _build_net(self, n_rows, device):
         """The untrained net, with fresh networks."""
-        n_held_out = engine.rows_held_out(
+        n_held_out = schedules.rows_held_out(
             n_rows, self.validation_fraction, self.early_stopping
         )
         callbacks = copy_callbacks(self.callbacks, validated=n_held_out > 0)
         if self.early_stopping:
-            callbacks.append(engine.early_stopping(self.n_iter_no_change, self.tol))
+            callbacks.append(early_stopping(self.n_iter_no_change, self.tol))
         generator = make_generator(self.random_state)
         with torch.device("cpu"), DrawFrom(generator):
             encoder, decoder = self._build_networks(self.n_features_in_)
-        batch_size, max_epochs = engine.training_length(
+        batch_size, max_epochs = schedules.training_length(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
         return engine.AutoencoderNet(
@@ -261,9 +261,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             lr=float(self.lr),
             device=str(device),
             verbose=int(self.verbose),
-            **engine.optimizer_params(self.optimizer, self.weight_decay, device),
+            **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
             callbacks=callbacks,
-            lr_schedule=engine.schedule(self.lr_schedule, callbacks),
+            lr_schedule=schedule(self.lr_schedule, callbacks),
         )
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:

@@ -5,7 +5,10 @@ import dis
 import signal
 
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.utils import noop
+
+from skae.schedules import SCHEDULES
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -43,7 +46,39 @@ def copy_callbacks(callbacks, *, validated):
     return copies
 
 
-def any_of(kind, callbacks):
+def schedule(lr_schedule, callbacks):
+    """The schedule that `lr_schedule` names, or None where the rate stays or is set.
+
+    Raises
+    ------
+    ValueError
+        If it is named, and an LRScheduler among the callbacks sets the rate too.
+    """
+    scheduled = _any_of(LRScheduler, callbacks)
+    if scheduled and lr_schedule != "auto":
+        raise ValueError(
+            f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
+            "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
+            "LRScheduler out."
+        )
+    if lr_schedule == "auto":
+        # In the midst of a one-cycle, the model is no good to stop at.
+        constant = scheduled or _any_of(EarlyStopping, callbacks)
+        lr_schedule = "constant" if constant else "onecycle"
+    return SCHEDULES[lr_schedule]
+
+
+def early_stopping(n_iter_no_change, tol):
+    """The callback behind the parameter: it restores the best weights."""
+    return (
+        "skae_early_stopping",
+        EarlyStopping(
+            patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop
+        ),
+    )
+
+
+def _any_of(kind, callbacks):
     """Whether a callback of some class is among the callbacks."""
     return any(isinstance(_unnamed(item), kind) for item in callbacks)
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import inspect
 import math
 import sys
 
@@ -10,177 +9,19 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import (
-    EarlyStopping,
     EpochTimer,
-    LRScheduler,
     PassthroughScoring,
 )
 from skorch.dataset import Dataset
-from skorch.utils import noop
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
 from skae.callbacks import (
-    any_of,
     looks_at_batches,
     raised_by_statement,
     to_save,
 )
 from skae.networks import Autoencoder
-
-OPTIMIZERS = {
-    "adadelta": torch.optim.Adadelta,
-    "adagrad": torch.optim.Adagrad,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-
-# One kernel for all weights, on the CPU as on a GPU.
-FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
-
-# Defaults of a training run, measured on tables and images (docs/training.md).
-MAX_BATCH_SIZE = 200
-MIN_BATCH_SIZE = 32
-TARGET_STEPS = 4000
-MIN_STEPS = 200
-MAX_EPOCHS = 50
-MIN_EPOCHS = 10
-
-
-def one_cycle(progress):
-    """Share of the peak learning rate after a share of the training steps.
-
-    From 1/25 up to the peak in the first 30% of the steps, then down to almost
-    nothing, both along half a cosine (Smith and Topin 2019, "Super-convergence").
-    """
-    warm_up, start, end = 0.3, 1 / 25, 1e-5
-    if progress < warm_up:
-        rise = (1 - math.cos(math.pi * progress / warm_up)) / 2
-        return start + (1 - start) * rise
-    fall = (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
-    return end + (1 - end) * fall
-
-
-def cosine(progress):
-    """Share of the peak rate that falls to 0 along half a cosine.
-
-    From Loshchilov and Hutter 2017, "SGDR", without its restarts.
-    """
-    return (1 + math.cos(math.pi * progress)) / 2
-
-
-SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
-
-
-def is_optimizer_class(value):
-    """Whether `value` makes a torch optimizer: a class, or a partial of one."""
-    value = _optimizer_class(value)
-    return (
-        isinstance(value, type)
-        and issubclass(value, torch.optim.Optimizer)
-        and value is not torch.optim.Optimizer
-    )
-
-
-def optimizer_params(optimizer, weight_decay, device):
-    """skorch's parameters for an optimizer, given by name or as a class.
-
-    Raises
-    ------
-    ValueError
-        If the optimizer has no weight decay to set, or a partial sets the rate.
-    """
-    optimizer = OPTIMIZERS.get(optimizer, optimizer)
-    name = _optimizer_class(optimizer).__name__
-    if "lr" in getattr(optimizer, "keywords", {}):
-        raise ValueError(
-            f"optimizer is a partial of {name} with lr={optimizer.keywords['lr']}. Leave "
-            "lr out of the partial and give it as the estimator's parameter lr."
-        )
-    params = {"optimizer": optimizer}
-    if weight_decay:
-        if "weight_decay" not in inspect.signature(optimizer).parameters:
-            raise ValueError(
-                f"weight_decay={weight_decay} cannot be used: {name} has no "
-                "weight_decay. Use weight_decay=0 or another optimizer."
-            )
-        params["optimizer__weight_decay"] = float(weight_decay)
-    if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
-        params["optimizer__fused"] = True
-    return params
-
-
-def schedule(lr_schedule, callbacks):
-    """The schedule that `lr_schedule` names, or None where the rate stays or is set.
-
-    Raises
-    ------
-    ValueError
-        If it is named, and an LRScheduler among the callbacks sets the rate too.
-    """
-    scheduled = any_of(LRScheduler, callbacks)
-    if scheduled and lr_schedule != "auto":
-        raise ValueError(
-            f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
-            "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
-            "LRScheduler out."
-        )
-    if lr_schedule == "auto":
-        # In the midst of a one-cycle, the model is no good to stop at.
-        constant = scheduled or any_of(EarlyStopping, callbacks)
-        lr_schedule = "constant" if constant else "onecycle"
-    return SCHEDULES[lr_schedule]
-
-
-def training_length(n_rows, batch_size, max_epochs):
-    """Rows in a batch and number of epochs, where "auto" depends on `n_rows`.
-
-    Small tables get small batches and more epochs: `TARGET_STEPS` steps where that is
-    not more than `MAX_EPOCHS` passes, which overfit them, and `MIN_STEPS` in any case.
-    """
-    if batch_size == "auto":
-        batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
-    if max_epochs == "auto":
-        steps_per_epoch = math.ceil(n_rows / batch_size)
-        most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
-        max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
-    return min(int(batch_size), n_rows), int(max_epochs)
-
-
-def rows_held_out(n_rows, validation_fraction, early_stopping):
-    """Number of rows to hold out for validation.
-
-    Raises
-    ------
-    ValueError
-        If none would be left to train on, or to validate on.
-    """
-    if validation_fraction is None:
-        if not early_stopping:
-            return 0
-        validation_fraction = 0.1
-    n_held_out = math.ceil(validation_fraction * n_rows)
-    if n_held_out == n_rows:
-        raise ValueError(
-            f"validation_fraction={validation_fraction} of {n_rows} rows leaves none to "
-            "train on. Give more rows, or early_stopping=False and "
-            "validation_fraction=None."
-        )
-    return n_held_out
-
-
-def early_stopping(n_iter_no_change, tol):
-    """The callback behind the parameter: it restores the best weights."""
-    return (
-        "skae_early_stopping",
-        EarlyStopping(
-            patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop
-        ),
-    )
 
 
 class Batches:
@@ -453,11 +294,6 @@ class AutoencoderNet(NeuralNet):
 
     def __setstate__(self, state):
         vars(self).update(state)
-
-
-def _optimizer_class(optimizer):
-    """The class behind a `functools.partial`, or what was given."""
-    return getattr(optimizer, "func", optimizer)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from numpydoc.docscrape import NumpyDocString
 from tiny_images import write_idx
 
 import skae
-from skae import engine
+from skae import schedules
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
 MODULES = ["skae", *(f"skae.{m.name}" for m in pkgutil.iter_modules(skae.__path__))]
@@ -134,9 +134,9 @@ def quick_and_tidy(monkeypatch, tmp_path):
     """Few epochs, a data home with tiny files, and a folder that may be written to."""
     write_idx(tmp_path / "MNIST" / "raw")
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
-    monkeypatch.setattr(engine, "MAX_EPOCHS", 1)
-    monkeypatch.setattr(engine, "MIN_STEPS", 1)
-    monkeypatch.setattr(engine, "MIN_EPOCHS", 1)
+    monkeypatch.setattr(schedules, "MAX_EPOCHS", 1)
+    monkeypatch.setattr(schedules, "MIN_STEPS", 1)
+    monkeypatch.setattr(schedules, "MIN_EPOCHS", 1)
     monkeypatch.chdir(tmp_path)
 
 

@@ -20,7 +20,9 @@ from skorch.callbacks import (
 )
 
 from skae import engine
-from skae.engine import Batches, one_cycle, training_length
+from skae.engine import Batches
+from skae.optimizers import OPTIMIZERS
+from skae.schedules import one_cycle, training_length
 
 # --- batches --------------------------------------------------------------------
 
@@ -126,11 +128,11 @@ def test_cosine_falls_from_the_peak_to_nothing():
 # --- optimizers -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", engine.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_named_optimizer_learns(digits, optimizer):
     lr = {"sgd": 0.5, "adadelta": 1.0, "adagrad": 0.05}.get(optimizer, 0.01)
     ae = small_dense(optimizer=optimizer, lr=lr, max_epochs=8).fit(digits)
-    assert type(ae.net_.optimizer_) is engine.OPTIMIZERS[optimizer]
+    assert type(ae.net_.optimizer_) is OPTIMIZERS[optimizer]
     assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
 
 

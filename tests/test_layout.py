@@ -15,14 +15,15 @@ FOLDER = pathlib.Path(skae.__file__).parent
 LAYERS = [
     {
         "array_api",
-        "callbacks",
         "datasets",
         "documentation",
         "exceptions",
+        "optimizers",
         "parameters",
+        "schedules",
         "seeding",
     },
-    {"networks", "devices"},
+    {"callbacks", "devices", "networks"},
     {"losses", "rows"},
     {"engine"},
     {"base"},
