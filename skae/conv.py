@@ -34,9 +34,9 @@ class ConvAutoencoder(BaseAutoencoder):
         one channel. None takes the shape of images given as such; for flat rows, it
         takes a square image of one channel where n_features is a square, else a signal
         (1, 1, n_features), with an `ImageShapeWarning`. Any size works.
-    conv_channels : sequence of int, default=(16, 32)
-        Channels of each convolution; the image is halved after each, odd sides rounded
-        up and sides of one pixel left alone.
+    conv_channels : int or sequence of int, default=(16, 32)
+        Channels of each convolution, () for none; the image is halved after each, odd
+        sides rounded up and sides of one pixel left alone.
     kernel_size : int, default=3
         Height and width of the convolutions' kernels, in pixels.
     pooling : {"max", "average"}, default="max"

@@ -8,19 +8,12 @@ import sys
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import (
-    EpochTimer,
-    PassthroughScoring,
-)
+from skorch.callbacks import EpochTimer, PassthroughScoring
 from skorch.dataset import Dataset
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
-from skae.callbacks import (
-    looks_at_batches,
-    raised_by_statement,
-    to_save,
-)
+from skae.callbacks import looks_at_batches, raised_by_statement, to_save
 from skae.networks import Autoencoder
 
 
@@ -201,6 +194,14 @@ class AutoencoderNet(NeuralNet):
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
+    def _mean_loss(self, prefix):
+        """The mean loss of the epoch at hand, each batch weighted by its rows."""
+        wanted = [f"{prefix}_loss", f"{prefix}_batch_size"]
+        losses, sizes = zip(*self.history[-1, "batches", :, wanted], strict=True)
+        loss = float(np.average(losses, weights=sizes))
+        self.history.record(f"{prefix}_loss", loss)
+        return loss
+
     @torch.no_grad()
     def _lean_loss(self, rows):
         return self.criterion_(self.module_(rows), rows)
@@ -240,14 +241,6 @@ class AutoencoderNet(NeuralNet):
         return [pair for pair in self.callbacks_ if not pair[0].startswith("skae_")]
 
     # What a failure leaves --------------------------------------------------------
-
-    def _mean_loss(self, prefix):
-        """The mean loss of the epoch at hand, each batch weighted by its rows."""
-        wanted = [f"{prefix}_loss", f"{prefix}_batch_size"]
-        losses, sizes = zip(*self.history[-1, "batches", :, wanted], strict=True)
-        loss = float(np.average(losses, weights=sizes))
-        self.history.record(f"{prefix}_loss", loss)
-        return loss
 
     def _check_finite(self, loss):
         """Give up, with nothing to return to, where training left the finite numbers."""

@@ -57,7 +57,7 @@ def rows_held_out(n_rows, validation_fraction, early_stopping):
     Raises
     ------
     ValueError
-        If none would be left to train on, or to validate on.
+        If none would be left to train on.
     """
     if validation_fraction is None:
         if not early_stopping:
