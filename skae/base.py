@@ -11,35 +11,30 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from skae import array_api, engine, optimizers, parameters, schedules
-from skae.callbacks import are_callbacks, copy_callbacks, early_stopping, schedule
-from skae.devices import (
-    as_tensor,
-    resolve_device,
-    resolve_device_or_cpu,
-    run_in_chunks,
-)
+from skae.callbacks import copy_callbacks, early_stopping, schedule
+from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
 from skae.documentation import document
-from skae.losses import LOSSES, ReconstructionLoss
-from skae.networks import ACTIVATION_RANGES, ACTIVATIONS, Coder, SquaredErrors
+from skae.losses import ReconstructionLoss
+from skae.networks import Coder, SquaredErrors
 from skae.rows import (
     ENCODING_TOLERANCE,
     RANGE_TOLERANCE,
-    as_float32,
-    as_floats,
     channels_last_error,
+    check_image_shape,
     choose_output_activation,
     flatten_images,
     looks_channels_last,
     refuse_sparse,
-    refuse_text,
-    text_error,
     warn_out_of_range,
 )
+from skae.rules import COMMON_RULES
 from skae.seeding import DrawFrom, make_generator
+from skae.sources import Rows
+from skae.validation import validated_rows
 
 
 @document
@@ -84,36 +79,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     (150, 2)
     """
 
-    _parameter_rules = {
-        "n_components": parameters.integer(1),
-        "activation": parameters.one_of(*ACTIVATIONS),
-        "latent_activation": parameters.one_of(*ACTIVATION_RANGES),
-        "output_activation": parameters.one_of("auto", *ACTIVATION_RANGES),
-        "loss": parameters.one_of(*LOSSES),
-        "optimizer": parameters.one_of(*optimizers.OPTIMIZERS)
-        | parameters.Rule("a torch optimizer class", optimizers.is_optimizer_class),
-        "lr": parameters.real(0, open_ends=True),
-        "lr_schedule": parameters.one_of("auto", *schedules.SCHEDULES),
-        "weight_decay": parameters.real(0),
-        "batch_size": parameters.one_of("auto") | parameters.integer(1),
-        "shuffle": parameters.boolean(),
-        "max_epochs": parameters.one_of("auto") | parameters.integer(1),
-        "early_stopping": parameters.boolean(),
-        "validation_fraction": parameters.only(None)
-        | parameters.real(0, 1, open_ends=True),
-        "n_iter_no_change": parameters.integer(1),
-        "tol": parameters.real(0),
-        "callbacks": parameters.only(None)
-        | parameters.Rule(
-            "a list of skorch callbacks or (name, callback) pairs", are_callbacks
-        ),
-        "verbose": parameters.integer(0) | parameters.boolean(),
-        "random_state": parameters.only(None)
-        | parameters.integer(0, 2**32 - 1)
-        | parameters.Rule(
-            "a numpy RandomState", lambda value: isinstance(value, np.random.RandomState)
-        ),
-    }
+    _parameter_rules = COMMON_RULES
 
     def __init__(
         self,
@@ -130,11 +96,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         batch_size: int | str = "auto",
         shuffle: bool = True,
         max_epochs: int | str = "auto",
+        gradient_clip_value: float | None = None,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
         device: str | torch.device = "auto",
         verbose: int | bool = 0,
         random_state: int | np.random.RandomState | None = None,
@@ -151,11 +120,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.max_epochs = max_epochs
+        self.gradient_clip_value = gradient_clip_value
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.warm_start = warm_start
         self.callbacks = callbacks
+        self.precision = precision
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -189,7 +161,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             On Ctrl-C. After the first epoch, the estimator then holds the usable model
             of the last full one.
         """
-        self._fit(X)
+        self._train(X)
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
@@ -207,27 +179,64 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes : ndarray of shape (n_samples, n_components)
             The same as ``fit(X).transform(X)``.
         """
-        rows = self._fit(X)
-        return array_api.like(X, self._run(self.encoder_, rows))
+        rows = self._train(X)
+        return array_api.like(X, self._run_on(self.encoder_, rows))
+
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Train for one pass over `X`, from where the last training stopped.
+
+        The learning rate is `lr`, without a schedule, and the optimizer goes on from the
+        state that it is in; the first call starts a new model. Five calls on the same
+        rows are a fit of five epochs with ``lr_schedule="constant", shuffle=False``, if
+        `shuffle` is False here too. Parameters of the networks, `optimizer`,
+        `weight_decay` and `callbacks` are those of the first call.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images, as for `fit`; for example a chunk of what does not fit into
+            memory.
+        y : None
+            Not used; here for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`, or if `early_stopping` is True or `n_components` has changed.
+            The estimator is then as it was before.
+        KeyboardInterrupt
+            On Ctrl-C. The estimator is then as it was before.
+        """
+        self._train(X, partial=True)
+        return self
 
     @torch.inference_mode(False)
     @torch.enable_grad()
-    def _fit(self, X):
-        """Fit, and return the validated rows; an error leaves the estimator unharmed."""
+    def _train(self, X, *, partial=False):
+        """Train, and return the checked rows; an error leaves the estimator unharmed."""
         before, net = dict(vars(self)), None
+        goes_on = hasattr(self, "net_") and (partial or self.warm_start)
         try:
             parameters.check_parameters(self, self._parameter_rules)
+            if partial:
+                self._check_partial(goes_on)
             device = resolve_device(self.device)
-            rows = self._validate_rows(X, reset=True)
-            rows32 = as_float32(rows)
-            self.output_activation_ = choose_output_activation(
-                self.output_activation, self.loss, rows32
-            )
-            warn_out_of_range(rows32, self.output_activation_)
-            net = self._build_net(len(rows), device)
-            net.train(as_tensor(rows32))
+            rows = self._validate_rows(X, reset=not goes_on, check_values=True)
+            self._choose_output_activation(*rows.range, partial=partial, goes_on=goes_on)
+            settings = self._training_settings(len(rows), partial)
+            if partial and goes_on:
+                self.net_.train_on(rows, str(device), settings)
+                net = self.net_
+            else:
+                net = self._build_net(device, settings)
+                net.train(rows, start=self.net_ if goes_on else None)
         except BaseException:
-            if net is not None and net.loss_curve_:
+            if net is not None and net.loss_curve_ and not partial:
                 self._adopt(net)
             else:
                 vars(self).clear()
@@ -236,34 +245,67 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._adopt(net)
         return rows
 
-    def _build_net(self, n_rows, device):
-        """The untrained net, with fresh networks."""
+    def _check_partial(self, goes_on):
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit makes one pass over its rows, so that early_stopping=True "
+                "cannot work there. Use early_stopping=False, or fit."
+            )
+        if goes_on and self.n_components != self._n_features_out:
+            raise ValueError(
+                f"n_components={self.n_components} has changed: partial_fit trains a "
+                f"model with {self._n_features_out} components on. Set it back, or use "
+                "fit."
+            )
+
+    def _choose_output_activation(self, low, high, *, partial, goes_on):
+        """Decide `output_activation_` for values from `low` to `high`, once."""
+        wanted = self.output_activation
+        if goes_on and (partial or wanted == "auto"):
+            wanted = self.output_activation_
+        self.output_activation_ = choose_output_activation(wanted, self.loss, low, high)
+        warn_out_of_range(low, high, self.output_activation_)
+
+    def _training_settings(self, n_rows, partial):
+        """What the net is trained with that may change from one call to the next."""
         n_held_out = schedules.rows_held_out(
             n_rows, self.validation_fraction, self.early_stopping
         )
-        callbacks = copy_callbacks(self.callbacks, validated=n_held_out > 0)
-        if self.early_stopping:
-            callbacks.append(early_stopping(self.n_iter_no_change, self.tol))
-        generator = make_generator(self.random_state)
-        with torch.device("cpu"), DrawFrom(generator):
-            encoder, decoder = self._build_networks(self.n_features_in_)
         batch_size, max_epochs = schedules.training_length(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
+        return {
+            "n_held_out": n_held_out,
+            "batch_size": batch_size,
+            "max_epochs": 1 if partial else max_epochs,
+            "lr": float(self.lr),
+            "lr_schedule": None if partial else self.lr_schedule,
+            "precision": self.precision,
+            "gradient_clip_value": self.gradient_clip_value,
+            "resumable": partial or bool(self.warm_start),
+            "verbose": int(self.verbose),
+        }
+
+    def _build_net(self, device, settings):
+        """The untrained net, with fresh networks."""
+        callbacks = copy_callbacks(self.callbacks, validated=settings["n_held_out"] > 0)
+        if self.early_stopping:
+            callbacks.append(early_stopping(self.n_iter_no_change, self.tol))
+        if settings["lr_schedule"] is not None:
+            lr_schedule = schedule(settings["lr_schedule"], callbacks)
+            settings = settings | {"lr_schedule": lr_schedule}
+        generator = make_generator(self.random_state)
+        with torch.device("cpu"), DrawFrom(generator):
+            encoder, decoder = self._build_networks(self.n_features_in_)
         return engine.AutoencoderNet(
             Coder(encoder, self.latent_activation).float(),
             Coder(decoder, self.output_activation_).float(),
             criterion=self._build_loss(),
             generator=generator if self.shuffle else None,
-            n_held_out=n_held_out,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            lr=float(self.lr),
             device=str(device),
-            verbose=int(self.verbose),
             **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
             callbacks=callbacks,
-            lr_schedule=schedule(self.lr_schedule, callbacks),
+            **settings,
         )
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
@@ -321,8 +363,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         codes : ndarray of shape (n_samples, n_components)
             In float64 where `X` is, else in float32.
         """
-        rows = self._validate_fitted(X, "transform", ENCODING_TOLERANCE)
-        return array_api.like(X, self._run(self.encoder_, rows))
+        codes = self._run(self.encoder_, X, "transform", ENCODING_TOLERANCE)
+        return array_api.like(X, codes)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes.
@@ -338,14 +380,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Rows in the form that `fit` saw: images where it was given images.
         """
         check_is_fitted(self)
-        codes = as_floats(check_array(array_api.to_numpy(X), order="C"))
+        codes = check_array(array_api.to_numpy(X), order="C", ensure_all_finite=False)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but {type(self).__name__} decodes "
                 f"codes with {self._n_features_out} components; give what transform "
                 "returns."
             )
-        return array_api.like(X, self._in_fitted_form(self._run(self.decoder_, codes)))
+        decoded = self._run_on(self.decoder_, Rows(codes))
+        return array_api.like(X, self._in_fitted_form(decoded))
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode `X`.
@@ -360,9 +403,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         X_reconstructed : ndarray of shape (n_samples, n_features)
             The same as ``inverse_transform(transform(X))``.
         """
-        rows = self._validate_fitted(X, "reconstruct")
+        check_is_fitted(self)
         both = nn.Sequential(self.encoder_, self.decoder_)
-        return array_api.like(X, self._in_fitted_form(self._run(both, rows)))
+        reconstructed = self._run(both, X, "reconstruct")
+        return array_api.like(X, self._in_fitted_form(reconstructed))
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean squared reconstruction error of each row.
@@ -377,9 +421,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         scores : ndarray of shape (n_samples,)
             In squared units of `X`, at most 0; the greater, the better reconstructed.
         """
-        rows = self._validate_fitted(X, "score_samples")
+        check_is_fitted(self)
         errors = SquaredErrors(self.encoder_, self.decoder_)
-        return array_api.like(X, -self._run(errors, rows))
+        return array_api.like(X, -self._run(errors, X, "score_samples"))
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return minus the mean squared reconstruction error over all elements.
@@ -400,40 +444,36 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         scores = array_api.to_numpy(self.score_samples(X))
         return float(np.mean(scores, dtype=np.float64))
 
-    def _run(self, module, rows):
-        return run_in_chunks(module, rows, resolve_device_or_cpu(self.device))
-
-    # The form of the data ---------------------------------------------------------
-
-    def _validate_fitted(self, X, method, range_tolerance=RANGE_TOLERANCE):
-        """Check `X`, given to a fitted estimator, and return it as flat rows."""
-        check_is_fitted(self)
+    def _run(self, module, X, method, range_tolerance=RANGE_TOLERANCE):
+        """What `module` puts out for `X`, given to a method of a fitted estimator."""
         array_api.check_same_namespace(
             X, self._namespace, f"{type(self).__name__}.{method}"
         )
         rows = self._validate_rows(X)
-        warn_out_of_range(rows, self.output_activation_, range_tolerance)
-        return rows
+        result = self._run_on(module, rows)
+        warn_out_of_range(*rows.range, self.output_activation_, range_tolerance)
+        return result
 
-    def _validate_rows(self, X, *, reset=False):
-        """Check `X` and return it as flat rows of floats, C-ordered."""
+    def _run_on(self, module, rows):
+        return run_in_chunks(module, rows, resolve_device_or_cpu(self.device))
+
+    # The form of the data ---------------------------------------------------------
+
+    def _validate_rows(self, X, *, reset=False, check_values=False):
+        """Check `X`, its values too or only when they are read; return Rows."""
         given = X
         refuse_sparse(X)
         X, shape = flatten_images(array_api.to_numpy(X))
-        refuse_text(X)
         image_shape = None if shape is None else (1, *shape)[-3:]
         if not reset:
-            self._check_image_shape(image_shape)
-        try:
-            rows = as_floats(validate_data(self, X, reset=reset, order="C"))
-        except ValueError as error:
-            if "could not convert string" in str(error):
-                raise ValueError(text_error(type(X).__name__)) from error
-            raise
+            check_image_shape(image_shape, self.image_shape_, type(self).__name__)
+        rows = validated_rows(self, X, reset=reset)
+        if check_values:
+            rows.check()
         if reset:
             self._fitted_shape = shape
             self._namespace = array_api.namespace(given)
-            self.image_shape_ = self._choose_image_shape(image_shape, rows.shape[1])
+            self.image_shape_ = self._choose_image_shape(image_shape, rows.n_features)
         return rows
 
     def _choose_image_shape(self, image_shape, n_features):
@@ -441,18 +481,6 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if image_shape is not None and looks_channels_last(image_shape):
             raise ValueError(channels_last_error(image_shape))
         return image_shape
-
-    def _check_image_shape(self, image_shape):
-        if image_shape is None or image_shape == self.image_shape_:
-            return
-        if looks_channels_last(image_shape):
-            raise ValueError(channels_last_error(image_shape))
-        if self.image_shape_ is not None:
-            raise ValueError(
-                f"X holds images of shape {image_shape} (channels, height, width), but "
-                f"this {type(self).__name__} was fitted on images of shape "
-                f"{self.image_shape_}. Of one image alone, X[None] makes an array of one."
-            )
 
     def _in_fitted_form(self, rows):
         if self._fitted_shape is None:

@@ -2,7 +2,6 @@
 
 import copy
 
-import numpy as np
 import torch
 
 from skae.exceptions import DeviceUnavailableWarning, warn
@@ -76,11 +75,6 @@ def _absence(device):
     )
 
 
-def as_tensor(rows):
-    """The rows as a CPU tensor; shares their memory where torch may write to it."""
-    return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
-
-
 def run_in_chunks(module, rows, device):
     """What `module` puts out for the rows, computed on `device` in their precision.
 
@@ -88,22 +82,23 @@ def run_in_chunks(module, rows, device):
     ----------
     module : torch.nn.Module
         Moved to `device`, and left there.
-    rows : ndarray of shape (n_samples, n_in)
-        float32 or float64. MPS has no float64: there, it computes in float32.
+    rows : Rows
+        MPS has no float64: there, float64 rows are computed in float32.
     device : torch.device
 
     Returns
     -------
     ndarray of shape (n_samples, n_out) or (n_samples,)
-        Of the type of `rows`.
+        In float64 where the rows are, else in float32.
     """
-    module = module.to(device)
-    dtype = torch.float32
-    if rows.dtype == np.float64 and device.type != "mps":
+    module, dtype, results = module.to(device), torch.float32, None
+    if rows.dtype == torch.float64 and device.type != "mps":
         module, dtype = copy.deepcopy(module).double(), torch.float64
-    results = []
     with torch.inference_mode():
         for start in range(0, len(rows), CHUNK_ROWS):
-            chunk = as_tensor(rows[start : start + CHUNK_ROWS])
-            results.append(module(chunk.to(device, dtype)).cpu().numpy())
-    return np.concatenate(results).astype(rows.dtype, copy=False)
+            stop = min(start + CHUNK_ROWS, len(rows))
+            chunk = module(rows.read(start, stop, dtype).to(device))
+            if results is None:
+                results = torch.empty((len(rows), *chunk.shape[1:]), dtype=rows.dtype)
+            results[start:stop] = chunk
+    return results.numpy()

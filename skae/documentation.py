@@ -34,6 +34,9 @@ shuffle : bool, default=True
 max_epochs : int or "auto", default="auto"
     Number of passes over the data. "auto" makes about 4,000 steps, but at least 10
     and at most 50 passes; and never fewer than 200 steps.
+gradient_clip_value : float, default=None
+    Greatest norm of a step's gradient, all weights taken together; a longer one is
+    shortened to it. None leaves it as it is.
 early_stopping : bool, default=False
     Whether to stop when the loss of rows held out no longer falls, and to restore the
     weights with which it was least.
@@ -45,8 +48,16 @@ n_iter_no_change : int, default=10
     Number of epochs in a row without a better validation loss to stop after.
 tol : float, default=0.0001
     Share of the least validation loss by which another must be less to be better.
+warm_start : bool, default=False
+    Whether `fit` starts from the weights of the last one, and its optimizer's state; the
+    schedule starts anew.
 callbacks : list, default=None
     skorch callbacks, or (name, callback) pairs. They are copied before use.
+precision : {"float32", "tf32", "bfloat16"}, default="float32"
+    What training computes products in. "tf32" rounds their factors to 10 bits on CUDA
+    devices and is the same as "float32" elsewhere; "bfloat16" rounds to 7 bits, by
+    torch's autocast, which pays where the processor has units for it. Weights and
+    sums stay in float32, and so does all that is computed after training.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device where there is
     one, else the CPU. A fitted model moves to the machine it is used on.

@@ -1,4 +1,4 @@
-"""The training engine: the skorch net of this package, its batches and its epochs."""
+"""The training engine: the skorch net of this package, its epochs and its steps."""
 
 import contextlib
 import copy
@@ -13,52 +13,45 @@ from skorch.dataset import Dataset
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
+from skae import graphs, resuming
+from skae.batches import Batches, Resident, place
 from skae.callbacks import looks_at_batches, raised_by_statement, to_save
 from skae.networks import Autoencoder
+from skae.optimizers import STEPS_BETWEEN_DROPS, drop_negligible
+from skae.precision import autocast, float32_products
 
 
-class Batches:
-    """Slices of the rows, in a new random order on every pass where asked.
-
-    Yields each slice twice, as skorch's (input, target): an autoencoder's target
-    is its input.
+class RowsDataset(Dataset):
+    """What skorch's callbacks are given for a data set; they rarely look inside.
 
     Parameters
     ----------
-    rows : torch.Tensor of shape (n_samples, n_features)
-    batch_size : int
-    generator : torch.Generator or None
-        Draws the order of the rows; None keeps it.
+    source : Resident, Hosted or Streamed
+    index : torch.Tensor or None
+        Numbers of its rows in `source`; None for all.
     """
 
-    def __init__(self, rows, batch_size, generator=None):
-        self.rows = rows
-        self.batch_size = batch_size
-        self.generator = generator
+    def __init__(self, source, index=None):
+        self.source = source
+        self.index = index
 
     def __len__(self):
-        return math.ceil(len(self.rows) / self.batch_size)
+        return len(self.source) if self.index is None else len(self.index)
 
-    def __iter__(self):
-        for batch in self._slices():
-            yield batch, batch
+    @property
+    def X(self):
+        """The rows, float32 (n_samples, n_features), read when asked for."""
+        return next(iter(Batches(self.source, max(len(self), 1), index=self.index)))[0]
 
-    def _slices(self):
-        if self.generator is None:
-            yield from self.rows.split(self.batch_size)
-            return
-        n_rows = len(self.rows)
-        order = torch.randperm(n_rows, generator=self.generator, device="cpu")
-        for index in order.to(self.rows.device).split(self.batch_size):
-            yield self.rows[index]
+    y = X
 
 
 class AutoencoderNet(NeuralNet):
     """skorch's NeuralNet for autoencoders, with an epoch that does little but train.
 
-    It differs from its parent in that its batches are slices of one tensor, that
-    callbacks which do not look at batches cost nothing per batch, that a failure
-    leaves the weights of the last full epoch, and that Ctrl-C reaches the caller.
+    It differs from its parent in that its batches are slices of one tensor, or of a
+    stream, that callbacks which do not look at batches cost nothing per batch, that a
+    failure leaves the weights of the last full epoch, and that Ctrl-C reaches the caller.
 
     Parameters
     ----------
@@ -71,6 +64,12 @@ class AutoencoderNet(NeuralNet):
     n_held_out : int
         Number of rows that are not trained on, but validated on after each epoch:
         drawn by the generator, or the last ones without.
+    precision : {"float32", "tf32", "bfloat16"}
+        What the products of a training step are computed in.
+    gradient_clip_value : float or None
+        The greatest norm of a step's gradient; a longer one is shortened to it.
+    resumable : bool
+        Whether a saved net holds what it takes to train on as if never saved.
     **net_params
         Parameters of `skorch.NeuralNet`.
 
@@ -82,7 +81,17 @@ class AutoencoderNet(NeuralNet):
     """
 
     def __init__(
-        self, encoder, decoder, *, generator, lr_schedule, n_held_out, **net_params
+        self,
+        encoder,
+        decoder,
+        *,
+        generator,
+        lr_schedule,
+        n_held_out,
+        precision,
+        gradient_clip_value,
+        resumable,
+        **net_params,
     ):
         super().__init__(
             Autoencoder,
@@ -94,7 +103,11 @@ class AutoencoderNet(NeuralNet):
         )
         self.lr_schedule = lr_schedule
         self.n_held_out = n_held_out
+        self.precision = precision
+        self.gradient_clip_value = gradient_clip_value
+        self.resumable = resumable
         self.generator_ = generator
+        self.saved_ = self.last_weights_ = None
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
 
@@ -108,37 +121,56 @@ class AutoencoderNet(NeuralNet):
 
     # Training ---------------------------------------------------------------------
 
-    def train(self, rows):
-        """Train anew on `rows`, a float32 tensor (n_samples, n_features).
+    def train(self, rows, start=None):
+        """Train anew on `rows`, of class Rows; from the weights of another net if given.
 
         Raises whatever stops it early, after going back to the last full epoch.
         """
         self.initialize()
-        rows = rows.to(self.device)
+        if start is not None:
+            resuming.start_from(self, start)
+        self._train(rows, self.max_epochs)
+        return self
+
+    def train_on(self, rows, device, settings):
+        """One more pass, over any rows, from where it stopped; an error undoes it.
+
+        `settings` are parameters of this class that may have changed.
+        """
+        resuming.get_ready(self, device, settings)
+        before = resuming.snapshot(self)
         try:
-            self.notify("on_train_begin", X=rows, y=rows)
-            self.fit_loop(rows, rows)
-            self.notify("on_train_end", X=rows, y=rows)
+            self._train(rows, 1)
+        except BaseException:
+            resuming.restore(self, before)
+            raise
+        return self
+
+    def _train(self, rows, epochs):
+        try:
+            dataset = RowsDataset(place(rows, torch.device(self.device)))
+            self.notify("on_train_begin", X=dataset, y=None)
+            self.fit_loop(dataset, epochs=epochs)
+            self.notify("on_train_end", X=dataset, y=None)
             self._check_finite(self.loss_curve_[-1])  # callbacks may change weights
+        except torch.OutOfMemoryError as error:
+            self._return_to_last_full_epoch()
+            raise MemoryError(self._too_large(rows, error)) from error
         except BaseException:
             self._return_to_last_full_epoch()
             raise
         finally:
             self._set_training(False)
             self.last_weights_ = None
-        return self
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run the epochs, until they are done or a callback asks to stop."""
         rows, held_out = self._hold_out(X)
-        datasets = {
-            "dataset_train": self.get_dataset(rows, rows),
-            "dataset_valid": None if held_out is None else Dataset(held_out, held_out),
-        }
-        batches = self.get_iterator(datasets["dataset_train"], training=True)
+        datasets = {"dataset_train": rows, "dataset_valid": held_out}
+        batches = self.get_iterator(rows, training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress(epochs, self.verbose) as show:
+        with _progress(epochs, self.verbose) as show, self._captured():
             for _ in range(epochs):
                 wants_to_stop = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
@@ -146,29 +178,26 @@ class AutoencoderNet(NeuralNet):
                     break
         return self
 
-    def _hold_out(self, rows):
+    def _hold_out(self, dataset):
         """The rows to train on and those to validate on, None where there are none."""
         if not self.n_held_out:
-            return rows, None
+            return dataset, None
+        order = torch.arange(len(dataset))
         if self.generator_ is not None:
-            order = torch.randperm(len(rows), generator=self.generator_, device="cpu")
-            rows = rows[order.to(rows.device)]
-        return rows[: -self.n_held_out], rows[-self.n_held_out :]
+            order = torch.randperm(len(order), generator=self.generator_, device="cpu")
+        parts = order[: -self.n_held_out], order[-self.n_held_out :]
+        return tuple(RowsDataset(dataset.source, part.sort().values) for part in parts)
 
     def _run_epoch(self, batches, datasets, **fit_params):
         """One epoch; whether a callback wants it to be the last one."""
         self.notify("on_epoch_begin", **datasets)
-        self.run_single_epoch(
-            batches, training=True, prefix="train", step_fn=self.train_step, **fit_params
-        )
-        loss, validation_loss = self._mean_loss("train"), None
-        self._check_finite(loss)
-        if datasets["dataset_valid"] is not None:
-            held_out = self.get_iterator(datasets["dataset_valid"])
-            self.run_single_epoch(
-                held_out, training=False, prefix="valid", step_fn=self.validation_step
-            )
-            validation_loss = self._mean_loss("valid")
+        with float32_products(self.precision, self.device):
+            loss = self._pass_over(batches, "train", self.train_step, **fit_params)
+            self._check_finite(loss)
+            validation_loss = None
+            if datasets["dataset_valid"] is not None:
+                held_out = self.get_iterator(datasets["dataset_valid"])
+                validation_loss = self._pass_over(held_out, "valid", self.validation_step)
         self._keep_weights(loss, validation_loss)
         try:
             self.notify("on_epoch_end", **datasets)
@@ -178,13 +207,24 @@ class AutoencoderNet(NeuralNet):
             return True
         return False
 
+    def _pass_over(self, batches, prefix, step_fn, **fit_params):
+        """Train, or validate, on all batches; their mean loss."""
+        self.run_single_epoch(
+            batches,
+            training=prefix == "train",
+            prefix=prefix,
+            step_fn=step_fn,
+            **fit_params,
+        )
+        return self._mean_loss(prefix)
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the batches; skorch's own where a callback looks at each."""
-        if any(looks_at_batches(callback) for _, callback in self.callbacks_):
+        if self._is_looked_at():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
-        step = self._lean_step if training else self._lean_loss
+        step = self.step_fn_ if training else self._lean_loss
         loss_sum, n_rows = 0.0, 0
         for rows, _ in iterator:
             loss_sum = loss_sum + step(rows).detach() * len(rows)
@@ -193,6 +233,10 @@ class AutoencoderNet(NeuralNet):
         self.history.record_batch(f"{prefix}_loss", float(loss_sum) / n_rows)
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _is_looked_at(self):
+        """Whether a callback looks at each batch."""
+        return any(looks_at_batches(callback) for _, callback in self.callbacks_)
 
     def _mean_loss(self, prefix):
         """The mean loss of the epoch at hand, each batch weighted by its rows."""
@@ -204,37 +248,94 @@ class AutoencoderNet(NeuralNet):
 
     @torch.no_grad()
     def _lean_loss(self, rows):
-        return self.criterion_(self.module_(rows), rows)
+        return self.criterion_(self.infer(rows), rows)
 
     def _lean_step(self, rows):
         """One optimizer step without skorch's calls around it; the loss before it."""
 
         def loss_with_gradient():
             self.optimizer_.zero_grad()
-            loss = self.criterion_(self.module_(rows), rows)
+            loss = self.criterion_(self.infer(rows), rows)
             loss.backward()
+            self._clip_gradient()
             return loss
 
-        return self._step_optimizer(loss_with_gradient)
+        return self.optimizer_.step(loss_with_gradient)
+
+    def train_step_single(self, batch, **fit_params):
+        """skorch's own, which computes the gradient; it is clipped where asked."""
+        step = super().train_step_single(batch, **fit_params)
+        self._clip_gradient()
+        return step
+
+    def infer(self, x, **fit_params):
+        """What the module puts out, in float32; while training, computed as asked."""
+        if self.precision != "bfloat16" or not self.module_.training:
+            return super().infer(x, **fit_params)
+        with autocast(self.precision, self.device):
+            outputs = super().infer(x, **fit_params)
+        return tuple(output.float() for output in outputs)
 
     def _step_optimizer(self, step_fn):
+        self._before_step()
+        return self.optimizer_.step(step_fn)
+
+    def _before_step(self):
+        """Set the learning rate; on a CPU, keep denormal numbers away."""
         if self.lr_schedule is not None:
             share = self.lr_schedule(self.step_ / max(self.n_steps_ - 1, 1))
             for group in self.optimizer_.param_groups:
-                group["lr"] = self.lr * share
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(self.lr * share)
+                else:
+                    group["lr"] = self.lr * share
         self.step_ += 1
-        return self.optimizer_.step(step_fn)
+        if self.step_ % STEPS_BETWEEN_DROPS == 0 and self.device == "cpu":
+            drop_negligible(self.optimizer_)
+
+    def _clip_gradient(self):
+        if self.gradient_clip_value is not None:
+            torch.nn.utils.clip_grad_norm_(
+                self.module_.parameters(), self.gradient_clip_value
+            )
+
+    @contextlib.contextmanager
+    def _captured(self):
+        """Within it, a step is one of `step_fn_`; replayed from a graph on CUDA."""
+        captured, step = None, self._lean_step
+        if (
+            torch.device(self.device).type == "cuda"
+            and graphs.is_capturable(self.optimizer_)
+            and self.n_steps_ >= graphs.MIN_STEPS
+            and not self._is_looked_at()
+        ):
+            step = captured = graphs.CapturedStep(step, self.optimizer_, self.batch_size)
+
+        def step_at_its_rate(rows):
+            self._before_step()
+            return step(rows)
+
+        self.step_fn_ = step_at_its_rate
+        try:
+            yield
+        finally:
+            self.step_fn_ = None
+            if captured is not None:
+                captured.release()
 
     def get_iterator(self, dataset, training=False):
         """The batches of a dataset's rows, shuffled while training."""
-        rows = dataset.X
-        if not isinstance(rows, torch.Tensor):
-            rows = torch.as_tensor(rows, device="cpu")
-        return Batches(rows, self.batch_size, self.generator_ if training else None)
+        generator = self.generator_ if training else None
+        if not isinstance(dataset, RowsDataset):
+            dataset = self.get_dataset(dataset.X)
+        return Batches(dataset.source, self.batch_size, generator, dataset.index)
 
     def get_dataset(self, X, y=None):
-        """skorch's dataset, without a look at each row."""
-        return X if isinstance(X, Dataset) else Dataset(X, y)
+        """A data set of rows in memory, as they are given to `predict`."""
+        if isinstance(X, Dataset):
+            return X
+        rows = torch.as_tensor(X, device=self.device)
+        return RowsDataset(Resident(rows))
 
     def user_callbacks(self):
         """The (name, callback) pairs that are not our own."""
@@ -262,15 +363,27 @@ class AutoencoderNet(NeuralNet):
         self.loss_curve_.append(loss)
 
     def _return_to_last_full_epoch(self):
-        if self.loss_curve_:
+        if self.loss_curve_ and self.last_weights_ is not None:
             self.module_.load_state_dict(self.last_weights_)
             del self.history[len(self.loss_curve_) :]
             del self.validation_loss_curve_[len(self.loss_curve_) :]
 
+    def _too_large(self, rows, error):
+        """What to say where the device's memory is not enough."""
+        weights = sum(w.nbytes for w in self.module_.state_dict().values()) / 2**20
+        batch = 4 * self.batch_size * rows.n_features / 2**20
+        return (
+            f"The memory of device {self.device!r} is too small to train with: weights "
+            f"and optimizer state take {4 * weights:.0f} MiB, a batch of "
+            f"{self.batch_size} rows {batch:.1f} MiB and what the layers make of it "
+            f"more. torch says: {error}. Lower batch_size, make the layers smaller, or "
+            "use device='cpu'."
+        )
+
     # Saving -----------------------------------------------------------------------
 
     def __getstate__(self):
-        """The weights once and on the CPU; nothing that only training needs."""
+        """The weights once and on the CPU; of training only what may be gone on with."""
         module = self.module_
         if any(weights.device.type != "cpu" for weights in module.state_dict().values()):
             module = copy.deepcopy(module).cpu()
@@ -283,6 +396,7 @@ class AutoencoderNet(NeuralNet):
             "device": "cpu",
             "optimizer_": None,
             "generator_": None,
+            "saved_": resuming.to_save(self) if self.resumable else None,
         }
 
     def __setstate__(self, state):

@@ -7,7 +7,9 @@ that losses which want the values before it (cross-entropy from logits) can have
 import itertools
 import math
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 ACTIVATIONS = {
     "identity": nn.Identity,
@@ -19,6 +21,10 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+# These do not fall: the greatest of some values stays the greatest behind them, so that
+# they can come after maximum pooling, where there are fewer values.
+MONOTONE_ACTIVATIONS = {"identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid"}
 
 # What an activation can put out, for those that end a network.
 ACTIVATION_RANGES = {
@@ -100,18 +106,12 @@ def conv_encoder(
     channels, *size = image_shape
     layers = [nn.Unflatten(1, (channels, *size))]  # (batch, channels, height, width)
     for n_out in conv_channels:
-        layers += [
-            *_same_convolution(channels, n_out, kernel_size, size),
-            ACTIVATIONS[activation](),
-        ]
-        window = _window(size)
-        if window != (1, 1):
-            # ceil_mode keeps the last row and column of an image of odd size.
-            layers.append(POOLINGS[pooling](window, ceil_mode=True))
+        layers += _same_convolution(channels, n_out, kernel_size, size)
+        layers += _pool_and_activate(pooling, activation, _window(size))
         channels, size = n_out, _halved(size)
     layers.append(nn.Flatten())  # (batch, channels * height * width)
     sizes = [channels * math.prod(size), *dense_sizes]
-    return nn.Sequential(*layers, *dense_layers(sizes, activation))
+    return _channels_last(nn.Sequential(*layers, *dense_layers(sizes, activation)))
 
 
 def conv_decoder(
@@ -138,7 +138,72 @@ def conv_decoder(
         layers += enlarge[upsampling](n_in, n_out, kernel_size, size)
         layers += [_Crop(size)] if any(side % 2 and side > 1 for side in size) else []
         layers += [ACTIVATIONS[activation]()] if level else []
-    return nn.Sequential(*layers, nn.Flatten())  # (batch, n_features)
+    return _channels_last(nn.Sequential(*layers, nn.Flatten()))  # (batch, n_features)
+
+
+class EnlargeConvolve(nn.Conv2d):
+    """Repeat each pixel, then convolve to the size of the enlarged image, in one piece.
+
+    With each pixel repeated s times, a kernel of size k, times a box of size s, makes a
+    transposed convolution of stride s and size k + s - 1. That is the same function of
+    the same weights, with fewer products, and without the enlarged image.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : tuple of int
+        Height and width, both odd.
+    scale_factor : tuple of int
+        How often a pixel is repeated downwards and to the right.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, scale_factor):
+        super().__init__(in_channels, out_channels, kernel_size)
+        self.scale_factor = scale_factor
+
+    def forward(self, images):
+        kernel = self.weight
+        for dim, repeats in ((2, self.scale_factor[0]), (3, self.scale_factor[1])):
+            kernel = _times_box(kernel, dim, repeats)
+        return functional.conv_transpose2d(
+            images,
+            kernel.flip(2, 3).transpose(0, 1),  # (in, out, height, width)
+            self.bias,
+            stride=self.scale_factor,
+            padding=[side // 2 for side in self.kernel_size],
+        )
+
+    def extra_repr(self):
+        return f"{super().extra_repr()}, scale_factor={self.scale_factor}"
+
+
+def _times_box(kernel, dim, size):
+    """The kernel convolved along `dim` with `size` ones: longer by size - 1."""
+    shifted = []
+    for before in range(size):
+        padding = [0, 0, 0, 0]  # left, right, top, bottom
+        padding[6 - 2 * dim : 8 - 2 * dim] = before, size - 1 - before
+        shifted.append(functional.pad(kernel, padding))
+    return torch.stack(shifted).sum(dim=0)
+
+
+def _channels_last(network):
+    """The network, its convolutions' weights and so their results channels-last.
+
+    A processor's kernels are quicker so; what goes in and comes out is the same.
+    """
+    return network.to(memory_format=torch.channels_last)
+
+
+def _pool_and_activate(pooling, activation, window):
+    activated = ACTIVATIONS[activation]()
+    if window == (1, 1):
+        return [activated]
+    # ceil_mode keeps the last row and column of an image of odd size.
+    pooled = POOLINGS[pooling](window, ceil_mode=True)
+    if pooling == "max" and activation in MONOTONE_ACTIVATIONS:
+        return [pooled, activated]
+    return [activated, pooled]
 
 
 class _Crop(nn.Module):
@@ -184,6 +249,9 @@ def _same_convolution(n_in, n_out, kernel_size, size):
 
 
 def _enlarge_then_convolve(n_in, n_out, kernel_size, size):
+    kernel = _kernel(kernel_size, size)
+    if all(side % 2 for side in kernel):
+        return [_initialised(EnlargeConvolve(n_in, n_out, kernel, _window(size)))]
     return [
         nn.Upsample(scale_factor=_window(size), mode="nearest"),
         *_same_convolution(n_in, n_out, kernel_size, size),

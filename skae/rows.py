@@ -6,6 +6,7 @@ import numpy as np
 
 from skae.exceptions import OutputRangeWarning, warn
 from skae.networks import ACTIVATION_RANGES
+from skae.sources import is_stream
 
 # How far values may leave the output's interval unremarked; and where they are only
 # encoded, for which the output does not matter, before it must be the wrong scale.
@@ -28,6 +29,7 @@ def flatten_images(X):
     Returns
     -------
     X : array-like of shape (n_samples, n_features)
+        A stream of images is left as it is: `Rows` flattens what it reads.
     shape : tuple of int or None
         What is behind n_samples where `X` holds images, else None.
 
@@ -38,7 +40,7 @@ def flatten_images(X):
     """
     if isinstance(X, list | tuple):
         X = _array_unless_ragged(X)
-    n_dimensions = getattr(X, "ndim", 2)
+    n_dimensions = len(getattr(X, "shape", (0, 0)))
     if n_dimensions < 3:
         return X, None
     shape = tuple(X.shape[1:])
@@ -48,7 +50,9 @@ def flatten_images(X):
             "or images (n_samples, height, width) or (n_samples, channels, height, "
             "width). X.reshape(len(X), -1) makes rows of anything."
         )
-    return np.asarray(X).reshape(X.shape[0], math.prod(shape)), shape
+    if not is_stream(X):
+        X = np.asarray(X).reshape(X.shape[0], math.prod(shape))
+    return X, shape
 
 
 def looks_channels_last(image_shape):
@@ -66,6 +70,28 @@ def channels_last_error(image_shape):
         f"ConvAutoencoder image_shape={image_shape}, and other estimators rows: "
         "X.reshape(len(X), -1)."
     )
+
+
+def check_image_shape(image_shape, fitted_shape, name):
+    """Raise a ValueError for images of another shape than those that `fit` saw.
+
+    Parameters
+    ----------
+    image_shape, fitted_shape : tuple of int or None
+        (channels, height, width); None of flat rows, which are always taken.
+    name : str
+        Name of the estimator's class.
+    """
+    if image_shape is None or image_shape == fitted_shape:
+        return
+    if looks_channels_last(image_shape):
+        raise ValueError(channels_last_error(image_shape))
+    if fitted_shape is not None:
+        raise ValueError(
+            f"X holds images of shape {image_shape} (channels, height, width), but this "
+            f"{name} was fitted on images of shape {fitted_shape}. Of one image alone, "
+            "X[None] makes an array of one."
+        )
 
 
 def refuse_sparse(X):
@@ -92,34 +118,8 @@ def text_error(kind):
     )
 
 
-def as_floats(rows):
-    """The rows in the precision to compute with: float64 if they are, else float32."""
-    is_double = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
-    return rows.astype(np.float64 if is_double else np.float32, copy=False)
-
-
-def as_float32(rows):
-    """The rows in float32, which training takes.
-
-    Raises
-    ------
-    ValueError
-        If a value is beyond what float32 can hold.
-    """
-    with np.errstate(over="ignore"):
-        rows32 = rows.astype(np.float32, copy=False)
-    if rows32 is not rows and not np.isfinite(rows32).all():
-        largest = float(np.abs(rows).max())
-        raise ValueError(
-            f"X holds a value of size {largest:.5g}, beyond float32's largest, "
-            f"{np.finfo(np.float32).max:.5g}; training is in float32. Scale X first, for "
-            "example with StandardScaler."
-        )
-    return rows32
-
-
-def choose_output_activation(output_activation, loss, rows):
-    """What "auto" means for these rows, and whether the loss can go with it.
+def choose_output_activation(output_activation, loss, low, high):
+    """What "auto" means for values from `low` to `high`, and whether the loss fits it.
 
     Raises
     ------
@@ -127,7 +127,6 @@ def choose_output_activation(output_activation, loss, rows):
         If the loss is the cross-entropy and a value lies outside [0, 1], or the
         output activation is not the sigmoid that it needs.
     """
-    low, high = float(rows.min()), float(rows.max())
     in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
     if loss == "binary_cross_entropy":
         if not in_0_1:
@@ -147,12 +146,11 @@ def choose_output_activation(output_activation, loss, rows):
     return output_activation
 
 
-def warn_out_of_range(rows, output_activation, slack=RANGE_TOLERANCE):
-    """Warn where `rows` leave what the output activation can put out by over `slack`."""
+def warn_out_of_range(low, high, output_activation, slack=RANGE_TOLERANCE):
+    """Warn where values leave what the output activation can put out by over `slack`."""
     least, most = ACTIVATION_RANGES[output_activation]
     if math.isinf(least):
         return
-    low, high = float(rows.min()), float(rows.max())
     if low < least - slack or high > most + slack:
         warn(
             f"X ranges from {low:.5g} to {high:.5g}, but reconstructions stay in "

@@ -1,6 +1,7 @@
 """One thread for torch and its libraries, tiny image files, small estimators."""
 
 import os
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
 
 from skae import ConvAutoencoder, DenseAutoencoder
 
@@ -44,6 +46,17 @@ def small_conv(**params):
     )
 
 
+class Rates(Callback):
+    """Keeps the learning rate of each step."""
+
+    def initialize(self):
+        self.rates_ = []
+        return self
+
+    def on_batch_end(self, net, **kwargs):
+        self.rates_.append(net.optimizer_.param_groups[0]["lr"])
+
+
 @pytest.fixture(params=[small_dense, small_conv], ids=["dense", "conv"])
 def make_small(request):
     """Each estimator in a small and quick form; takes parameters to change."""
@@ -67,3 +80,15 @@ def all_weights():
         return np.concatenate([w.detach().cpu().numpy().ravel() for w in parameters])
 
     return weights
+
+
+@pytest.fixture
+def _ctrl_c_interrupts():
+    """As in a terminal, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)

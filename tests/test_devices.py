@@ -8,6 +8,7 @@ from conftest import small_dense
 from skae import devices
 from skae.devices import resolve_device, run_in_chunks
 from skae.exceptions import DeviceUnavailableWarning
+from skae.sources import Rows
 
 
 def pretend(monkeypatch, n_cuda):
@@ -42,9 +43,9 @@ def test_a_name_means_a_device(monkeypatch, device, n_cuda, expected):
     ],
 )
 def test_fit_refuses_a_device_that_is_not_there(monkeypatch, digits, device, message):
+    ae = small_dense(device="cpu").fit(digits)
     pretend(monkeypatch, 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    ae = small_dense().fit(digits)
     before = dict(vars(ae))
     with pytest.raises(ValueError, match=message):
         ae.set_params(device=device).fit(digits)
@@ -78,13 +79,13 @@ def test_a_model_records_where_it_was_trained(digits):
 def test_chunks_cover_all_rows_in_their_order(monkeypatch, n_rows):
     monkeypatch.setattr(devices, "CHUNK_ROWS", 4)
     rows = np.arange(2.0 * n_rows).reshape(-1, 2)
-    result = run_in_chunks(torch.nn.Identity(), rows, torch.device("cpu"))
+    result = run_in_chunks(torch.nn.Identity(), Rows(rows), torch.device("cpu"))
     np.testing.assert_array_equal(result, rows)
     assert result.dtype == np.float64
 
 
 def test_float64_rows_leave_the_weights_in_float32():
     layer = torch.nn.Linear(2, 1)
-    result = run_in_chunks(layer, np.ones((3, 2)), torch.device("cpu"))
+    result = run_in_chunks(layer, Rows(np.ones((3, 2))), torch.device("cpu"))
     assert result.dtype == np.float64
     assert layer.weight.dtype == torch.float32

@@ -1,6 +1,5 @@
 """Training: callbacks, schedules, what stops it early, and what that leaves."""
 
-import functools
 import signal
 import sys
 import threading
@@ -8,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import small_dense
+from conftest import Rates, press_ctrl_c, small_dense
 from skorch.callbacks import (
     Callback,
     Checkpoint,
@@ -20,26 +19,8 @@ from skorch.callbacks import (
 )
 
 from skae import engine
-from skae.engine import Batches
-from skae.optimizers import OPTIMIZERS
-from skae.schedules import one_cycle, training_length
 
-# --- batches --------------------------------------------------------------------
-
-
-def test_every_row_comes_once_in_an_epoch_in_a_new_order():
-    rows = torch.arange(10.0)[:, None]
-    batches = Batches(rows, 4, torch.Generator().manual_seed(0))
-    epochs = [torch.cat([X for X, _ in batches]).ravel().tolist() for _ in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
-    assert epochs[0] != epochs[1] != list(range(10))
-    assert [len(X) for X, _ in batches] == [4, 4, 2]
-    assert len(batches) == 3
-
-
-def test_without_a_generator_the_order_stays():
-    rows = torch.arange(5.0)[:, None]
-    assert [X.ravel().tolist() for X, _ in Batches(rows, 2)] == [[0, 1], [2, 3], [4]]
+# --- steps and epochs --------------------------------------------------------------
 
 
 def test_shuffle_false_takes_the_rows_as_they_come(digits):
@@ -54,133 +35,12 @@ def test_shuffle_false_takes_the_rows_as_they_come(digits):
         assert np.allclose(callback.row_, digits[0]) is not shuffle
 
 
-@pytest.mark.parametrize(
-    ("n_rows", "batch_size", "max_epochs"),
-    [
-        (1, 1, 200),  # 200 steps in any case
-        (20, 20, 200),
-        (133, 32, 50),
-        (1797, 44, 50),
-        (60_000, 200, 13),  # 300 steps an epoch, about 4,000 in all
-        (1_000_000, 200, 10),
-    ],
-)
-def test_auto_makes_enough_steps_for_any_number_of_rows(n_rows, batch_size, max_epochs):
-    assert training_length(n_rows, "auto", "auto") == (batch_size, max_epochs)
-    assert training_length(n_rows, 1, 3) == (1, 3)
-
-
 def test_the_loss_of_an_epoch_is_weighted_by_rows(digits):
     X = digits[:33]  # a batch of 32 and one of 1
     ae = small_dense(
         max_epochs=1, batch_size=32, lr=1e-12, lr_schedule="constant", optimizer="sgd"
     ).fit(X)  # nothing is learnt: the loss is that of the first weights
     assert ae.loss_curve_[0] == pytest.approx(-ae.score(X), rel=1e-5)
-
-
-# --- schedules ------------------------------------------------------------------
-
-
-class Rates(Callback):
-    """Keeps the learning rate of each step."""
-
-    def initialize(self):
-        self.rates_ = []
-        return self
-
-    def on_batch_end(self, net, **kwargs):
-        self.rates_.append(net.optimizer_.param_groups[0]["lr"])
-
-
-def rates(**params):
-    ae = small_dense(callbacks=[Rates()], **params)
-    ae.fit(np.random.default_rng(0).random((64, 4)))
-    return ae.callbacks_[0][1].rates_
-
-
-def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing():
-    shares = np.array([one_cycle(p) for p in np.linspace(0, 1, 101)])
-    assert shares[0] == pytest.approx(1 / 25)
-    assert shares.argmax() == 30
-    assert shares.max() == pytest.approx(1)
-    assert (np.diff(shares[:31]) > 0).all()
-    assert (np.diff(shares[30:]) < 0).all()
-    assert 0 < shares[-1] < 1e-4
-
-
-def test_one_cycle_spans_all_steps_of_a_fit():
-    expected = [0.01 * one_cycle(step / 19) for step in range(20)]
-    assert rates(lr=0.01, max_epochs=10) == pytest.approx(expected)
-    assert rates(lr=0.01, max_epochs=10, lr_schedule="onecycle") == pytest.approx(
-        expected
-    )
-
-
-def test_constant_stays():
-    assert rates(lr=0.01, max_epochs=3, lr_schedule="constant") == [0.01] * 6
-
-
-def test_cosine_falls_from_the_peak_to_nothing():
-    expected = 0.01 * (1 + np.cos(np.pi * np.arange(6) / 5)) / 2
-    assert rates(lr=0.01, max_epochs=3, lr_schedule="cosine") == pytest.approx(expected)
-
-
-# --- optimizers -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_named_optimizer_learns(digits, optimizer):
-    lr = {"sgd": 0.5, "adadelta": 1.0, "adagrad": 0.05}.get(optimizer, 0.01)
-    ae = small_dense(optimizer=optimizer, lr=lr, max_epochs=8).fit(digits)
-    assert type(ae.net_.optimizer_) is OPTIMIZERS[optimizer]
-    assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
-
-
-@pytest.mark.parametrize("optimizer", [torch.optim.Adamax, torch.optim.LBFGS])
-def test_any_torch_optimizer_class_is_taken(digits, optimizer):
-    ae = small_dense(optimizer=optimizer, lr=0.01, batch_size=200, max_epochs=10)
-    ae.fit(digits)
-    assert type(ae.net_.optimizer_) is optimizer
-    assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
-
-
-def test_weight_decay_shrinks_the_weights(digits, all_weights):
-    plain = all_weights(small_dense(max_epochs=10).fit(digits))
-    decayed = all_weights(small_dense(max_epochs=10, weight_decay=0.01).fit(digits))
-    assert np.linalg.norm(decayed) < 0.9 * np.linalg.norm(plain)
-
-
-def test_weight_decay_of_an_optimizer_without_one_is_refused(digits):
-    ae = small_dense(optimizer=torch.optim.LBFGS, weight_decay=0.1)
-    with pytest.raises(ValueError, match=r"weight_decay=0\.1.*LBFGS has no weight_decay"):
-        ae.fit(digits)
-
-
-def test_a_partial_of_an_optimizer_is_taken(digits):
-    momentum = functools.partial(torch.optim.SGD, momentum=0.9)
-    ae = small_dense(optimizer=momentum, lr=0.1).fit(digits)
-    assert ae.net_.optimizer_.param_groups[0]["momentum"] == 0.9
-
-
-@pytest.mark.parametrize(
-    ("params", "message"),
-    [
-        (
-            {"optimizer": functools.partial(torch.optim.SGD, lr=0.9)},
-            r"partial of SGD with lr=0\.9\. Leave lr out",
-        ),
-        (
-            {
-                "optimizer": functools.partial(torch.optim.LBFGS, max_iter=2),
-                "weight_decay": 0.1,
-            },
-            "LBFGS has no weight_decay",
-        ),
-    ],
-)
-def test_a_partial_that_cannot_be_meant_is_refused(digits, params, message):
-    with pytest.raises(ValueError, match=message):
-        small_dense(**params).fit(digits)
 
 
 # --- callbacks ------------------------------------------------------------------
@@ -345,18 +205,6 @@ class At(Callback):
     def on_epoch_end(self, net, **kwargs):
         if self.end and len(net.history) == self.epoch:
             self.action()
-
-
-@pytest.fixture
-def _ctrl_c_interrupts():
-    """As in a terminal, also where these tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def press_ctrl_c():
-    signal.raise_signal(signal.SIGINT)
 
 
 def fail():

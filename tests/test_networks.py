@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from skae.networks import (
+    ACTIVATIONS,
+    MONOTONE_ACTIVATIONS,
     Autoencoder,
     Coder,
+    EnlargeConvolve,
     SquaredErrors,
     conv_decoder,
     conv_encoder,
@@ -52,13 +55,44 @@ def test_pooling_keeps_the_last_row_of_an_odd_image():
 def test_enlarging_repeats_each_pixel_and_crops_to_the_encoders_size():
     decoder = conv_decoder((1, 3, 3), (1,), 1, "nearest", (4,), "identity")
     image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    convolution = decoder[4]
+    enlarging = decoder[3]
     with torch.no_grad():
-        convolution.weight.fill_(1.0)
-        convolution.bias.zero_()
+        enlarging.weight.fill_(1.0)
+        enlarging.bias.zero_()
         enlarged = decoder[3:](image).reshape(3, 3)
     expected = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 2.0], [3.0, 3.0, 4.0]])
     torch.testing.assert_close(enlarged, expected)
+
+
+@pytest.mark.parametrize("scale_factor", [(2, 2), (1, 2), (3, 2)])
+@pytest.mark.parametrize("kernel_size", [(1, 1), (3, 3), (1, 3), (7, 5)])
+def test_enlarging_and_convolving_in_one_piece_is_the_same_function(
+    kernel_size, scale_factor
+):
+    folded = EnlargeConvolve(3, 4, kernel_size, scale_factor).double()
+    images = torch.randn(2, 3, 5, 6, generator=torch.Generator(), dtype=torch.float64)
+    enlarged = torch.nn.functional.interpolate(images, scale_factor=scale_factor)
+    padding = [side // 2 for side in kernel_size]
+    plain = torch.nn.functional.conv2d(
+        enlarged, folded.weight, folded.bias, padding=padding
+    )
+    torch.testing.assert_close(folded(images), plain, rtol=1e-12, atol=1e-12)
+    gradients = [
+        torch.autograd.grad(result.sin().sum(), folded.weight)[0]
+        for result in (folded(images), plain)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_pooling_comes_first_only_where_that_changes_nothing(activation):
+    encoder = conv_encoder((1, 6, 6), (2,), 3, "max", (4,), activation)
+    X = torch.randn(5, 36, generator=torch.Generator())
+    convolved = encoder[:2](X)
+    pooled = torch.nn.functional.max_pool2d(ACTIVATIONS[activation]()(convolved), 2)
+    torch.testing.assert_close(encoder[:4](X), pooled)
+    kinds = [type(layer).__name__ for layer in encoder[2:4]]
+    assert (kinds[0] == "MaxPool2d") is (activation in MONOTONE_ACTIVATIONS)
 
 
 @pytest.mark.parametrize("kernel_size", [2, 4])

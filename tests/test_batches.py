@@ -1,0 +1,144 @@
+"""Batches: every row once, from memory, for a small device, and from a stream."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from skae import batches
+from skae.batches import Batches, Hosted, Resident, Streamed, ahead, place
+from skae.engine import RowsDataset
+from skae.sources import Rows
+
+CPU = torch.device("cpu")
+N_ROWS = 10
+
+
+@pytest.fixture
+def rows():
+    """Ten rows of two features; their first is their number."""
+    return np.arange(2.0 * N_ROWS, dtype=np.float32).reshape(-1, 2) / [2, 1]
+
+
+@pytest.fixture(params=["resident", "hosted", "streamed"])
+def source(request, rows, monkeypatch):
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 4)  # four rows
+    rows = Rows(rows.astype(np.float32), streamed=request.param == "streamed")
+    if request.param == "streamed":
+        return Streamed(rows, CPU)
+    if request.param == "hosted":
+        return Hosted(rows.tensor(), CPU)
+    return Resident(rows.tensor())
+
+
+def numbers(passes):
+    """The numbers of the rows in each batch."""
+    return [X[:, 0].int().tolist() for X, _ in passes]
+
+
+def in_one(passes):
+    return list(itertools.chain(*numbers(passes)))
+
+
+def test_every_row_comes_once_in_an_epoch_in_a_new_order(source):
+    passes = Batches(source, 2, torch.Generator().manual_seed(0))
+    epochs = [in_one(passes) for _ in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(N_ROWS))
+    assert epochs[0] != epochs[1] != list(range(N_ROWS))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 7, 10])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_only_the_last_batch_is_short(source, batch_size, shuffle):
+    generator = torch.Generator() if shuffle else None
+    passes = Batches(source, batch_size, generator)
+    sizes = [len(numbers) for numbers in numbers(passes)]
+    assert len(passes) == len(sizes) == -(-N_ROWS // batch_size)
+    assert set(sizes[:-1]) <= {batch_size}
+    assert sum(sizes) == N_ROWS
+
+
+def test_without_a_generator_the_order_stays(source):
+    assert numbers(Batches(source, 4)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_an_index_takes_its_rows_alone(source, shuffle):
+    index = torch.tensor([1, 2, 5, 8, 9])
+    generator = torch.Generator().manual_seed(0) if shuffle else None
+    taken = in_one(Batches(source, 2, generator, index))
+    assert (sorted(taken) if shuffle else taken) == index.tolist()
+
+
+def test_a_stream_is_shuffled_by_chunks_and_within_them(rows, monkeypatch):
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 4)  # four rows
+    source = Streamed(Rows(rows.astype(np.float32), streamed=True), CPU)
+    taken = in_one(Batches(source, 1, torch.Generator().manual_seed(1)))
+    chunk_of = [number // 4 for number in taken]
+    assert len([chunk for chunk, _ in itertools.groupby(chunk_of)]) == 3
+    assert chunk_of != sorted(chunk_of)
+    assert any(b < a for a, b in itertools.pairwise(taken) if a // 4 == b // 4)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "float16", "bool", "float64", "int64", ">f4"]
+)
+def test_any_type_comes_in_float32(dtype):
+    array = np.array([[0, 1], [1, 0]]).astype(dtype)
+    for streamed in (False, True):
+        [(X, _)] = Batches(place(Rows(array, streamed=streamed), CPU), 2)
+        assert X.dtype == torch.float32
+        np.testing.assert_array_equal(X, array.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
+def test_rows_in_memory_are_not_copied(dtype):
+    array = np.ones((4, 3), dtype=dtype)
+    for array_given in (array, np.broadcast_to(array, array.shape)):  # read-only
+        assert place(Rows(array_given), CPU).tensor.data_ptr() == array.ctypes.data
+
+
+def test_a_batch_of_read_only_rows_may_be_written_to():
+    array = np.ones((4, 3), dtype=np.float32)
+    array.setflags(write=False)
+    for X, _ in Batches(place(Rows(array), CPU), 2):
+        X.zero_()
+    assert (array == 1).all()
+
+
+def test_rows_that_do_not_fit_on_a_device_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 100))
+    source = place(Rows(np.ones((9, 3), dtype=np.float32)), torch.device("cuda"))
+    assert isinstance(source, Hosted)
+
+
+def test_rows_for_which_the_allocator_has_no_room_stay_in_memory(monkeypatch):
+    def to(self, device):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    assert isinstance(place(Rows(np.ones((9, 3), dtype=np.float32)), CPU), Hosted)
+
+
+def test_a_dataset_shows_its_rows(source):
+    index = torch.tensor([3, 5])
+    assert RowsDataset(source).X[:, 0].tolist() == list(range(N_ROWS))
+    assert RowsDataset(source, index).y[:, 0].tolist() == [3, 5]
+    assert len(RowsDataset(source, index)) == 2
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_chunks_prepared_ahead_come_in_their_order(device):
+    assert list(ahead(iter([3, 1, 2]), torch.device(device))) == [3, 1, 2]
+
+
+def test_an_error_while_preparing_ahead_reaches_the_caller():
+    def chunks():
+        yield 1
+        raise ValueError("row 17")
+
+    prepared = ahead(chunks(), torch.device("meta"))
+    assert next(prepared) == 1
+    with pytest.raises(ValueError, match="row 17"):
+        next(prepared)

@@ -1,0 +1,241 @@
+"""partial_fit and warm_start: training on from where a model stopped."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from conftest import Rates, press_ctrl_c, small_dense
+from skorch.callbacks import Callback
+
+CONSTANT = {"lr_schedule": "constant", "shuffle": False}
+
+
+def in_parts(ae, X, n_calls=5):
+    for _ in range(n_calls):
+        ae.partial_fit(X)
+    return ae
+
+
+# --- partial_fit ----------------------------------------------------------------
+
+
+def test_five_partial_fits_are_a_fit_of_five_epochs(make_small, digits, all_weights):
+    whole = make_small(max_epochs=5, **CONSTANT).fit(digits)
+    parts = in_parts(make_small(shuffle=False), digits)
+    np.testing.assert_array_equal(all_weights(parts), all_weights(whole))
+    assert parts.loss_curve_ == whole.loss_curve_
+    assert parts.n_iter_ == len(parts.net_.history) == 5
+
+
+def test_shuffled_partial_fits_are_a_shuffled_fit(digits, all_weights):
+    whole = small_dense(max_epochs=5, lr_schedule="constant").fit(digits)
+    np.testing.assert_array_equal(
+        all_weights(in_parts(small_dense(), digits)), all_weights(whole)
+    )
+
+
+def test_partial_fit_goes_on_in_a_saved_model_as_if_never_saved(digits, all_weights):
+    whole = in_parts(small_dense(), digits)
+    saved = in_parts(small_dense(), digits, 2)
+    for _ in range(3):
+        saved = pickle.loads(pickle.dumps(saved)).partial_fit(digits)
+    np.testing.assert_array_equal(all_weights(saved), all_weights(whole))
+
+
+def test_a_saved_model_may_be_saved_again_before_it_goes_on(digits, all_weights):
+    ae = in_parts(small_dense(), digits, 2)
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(ae))))
+    np.testing.assert_array_equal(
+        all_weights(again.partial_fit(digits)), all_weights(ae.partial_fit(digits))
+    )
+
+
+def test_partial_fit_after_fit_trains_the_fitted_model_on(digits):
+    ae = small_dense(max_epochs=20).fit(digits)
+    fitted = ae.loss_curve_[-1]
+    ae.set_params(lr=1e-3).partial_fit(digits)
+    assert len(ae.loss_curve_) == 21
+    assert ae.loss_curve_[-1] < 1.1 * fitted
+
+
+def test_partial_fit_after_loading_a_plain_model_starts_the_optimizer_anew(digits):
+    ae = pickle.loads(pickle.dumps(small_dense().fit(digits)))
+    assert ae.net_.optimizer_ is None
+    assert ae.partial_fit(digits).n_iter_ == 4
+
+
+def test_a_stream_of_chunks_of_any_size_is_learnt(digits):
+    ae = small_dense(lr=0.01, batch_size="auto")
+    for _ in range(10):
+        for chunk in np.array_split(digits, [10, 11, 90]):
+            ae.partial_fit(chunk)
+    assert ae.n_iter_ == 40
+    assert ae.score(digits) > -0.08 > small_dense(max_epochs=1).fit(digits).score(digits)
+
+
+def test_the_rate_is_lr_at_each_call(digits):
+    ae = small_dense(lr=0.01, lr_schedule="onecycle", callbacks=[Rates()])
+    ae.partial_fit(digits).set_params(lr=0.02).partial_fit(digits)
+    assert ae.callbacks_[0][1].rates_ == [0.01] * 7 + [0.02] * 7
+
+
+def test_fit_after_partial_fit_starts_anew(digits, all_weights):
+    ae = in_parts(small_dense(), digits, 2).fit(digits)
+    np.testing.assert_array_equal(all_weights(ae), all_weights(small_dense().fit(digits)))
+    assert b"exp_avg" not in pickle.dumps(ae)
+
+
+def test_the_output_activation_is_decided_once(digits):
+    ae = small_dense().partial_fit(digits)
+    with pytest.warns(UserWarning, match="X ranges from"):
+        ae.partial_fit(3 * digits)
+    assert ae.output_activation_ == "sigmoid"
+
+
+def test_partial_fit_holds_rows_out_where_asked(digits):
+    ae = in_parts(small_dense(validation_fraction=0.2), digits, 2)
+    assert len(ae.validation_loss_curve_) == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_components": 5}, r"n_components=5 has changed: .* 4 components"),
+        ({"early_stopping": True}, r"early_stopping=True cannot work there"),
+        ({"lr": -1.0}, r"lr=-1\.0"),
+    ],
+)
+def test_what_partial_fit_cannot_go_on_with_is_refused(digits, params, message):
+    ae = small_dense().partial_fit(digits)
+    before, codes = dict(vars(ae)), ae.transform(digits)
+    with pytest.raises(ValueError, match=message):
+        ae.set_params(**params).partial_fit(digits)
+    assert vars(ae) == before | params
+    np.testing.assert_array_equal(ae.transform(digits), codes)
+
+
+def test_other_features_are_refused(digits):
+    ae = small_dense().partial_fit(digits)
+    with pytest.raises(ValueError, match="X has 60 features, but DenseAutoencoder is"):
+        ae.partial_fit(digits[:, :60])
+
+
+def spoil(net):
+    with torch.no_grad():
+        next(net.module_.parameters()).fill_(torch.nan)
+
+
+def fail(net):
+    raise RuntimeError("a bad callback")
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        (lambda net: press_ctrl_c(), KeyboardInterrupt),
+        (fail, RuntimeError),
+        (spoil, ValueError),
+    ],
+    ids=["Ctrl-C", "error", "divergence"],
+)
+@pytest.mark.parametrize("hook", ["on_batch_end", "on_epoch_end", "on_train_end"])
+def test_a_failure_undoes_the_call(digits, all_weights, action, error, hook):
+    def act(self, net, **kwargs):
+        if self.armed:
+            action(net)
+
+    failing = type("Failing", (Callback,), {hook: act, "armed": False})
+    ae = in_parts(small_dense(callbacks=[failing()]), digits, 2)
+    before = dict(vars(ae))
+    ae.callbacks_[0][1].armed = True
+    with pytest.raises(error):
+        ae.partial_fit(digits)
+    assert vars(ae) == before
+    assert ae.n_iter_ == len(ae.loss_curve_) == len(ae.net_.history) == 2
+    ae.callbacks_[0][1].armed = False
+    np.testing.assert_array_equal(
+        all_weights(ae.partial_fit(digits)),
+        all_weights(in_parts(small_dense(), digits, 3)),
+    )
+
+
+def test_a_failed_first_call_leaves_an_unfitted_estimator(digits):
+    ae = small_dense()
+    with pytest.raises(ValueError, match="contains NaN, in row 3"):
+        ae.partial_fit(np.where(np.arange(200)[:, None] == 3, np.nan, digits))
+    assert vars(ae) == ae.get_params()
+
+
+# --- warm_start -----------------------------------------------------------------
+
+
+def test_a_warm_start_goes_on_from_the_fitted_weights(make_small, digits):
+    ae = make_small(warm_start=True, max_epochs=10).fit(digits)
+    first = ae.loss_curve_
+    second = ae.set_params(lr=1e-3).fit(digits).loss_curve_
+    assert len(second) == ae.n_iter_ == 10
+    assert second[0] < 1.1 * first[-1]
+    assert second[-1] < first[-1]
+
+
+def test_without_one_each_fit_is_the_same(digits, all_weights):
+    ae = small_dense().fit(digits)
+    first = all_weights(ae)
+    np.testing.assert_array_equal(all_weights(ae.fit(digits)), first)
+
+
+def test_a_warm_start_runs_its_schedule_anew(digits):
+    ae = small_dense(warm_start=True, max_epochs=3, callbacks=[Rates()]).fit(digits)
+    first = ae.callbacks_[0][1].rates_
+    assert ae.fit(digits).callbacks_[0][1].rates_ == first
+    assert len(set(first)) > 3
+
+
+def test_a_warm_start_keeps_the_optimizers_state(digits, all_weights):
+    whole = small_dense(max_epochs=4, **CONSTANT).fit(digits)
+    ae = small_dense(max_epochs=2, warm_start=True, **CONSTANT).fit(digits)
+    ae = pickle.loads(pickle.dumps(ae)).fit(digits)
+    np.testing.assert_array_equal(all_weights(ae), all_weights(whole))
+
+
+def test_a_warm_start_with_another_optimizer_starts_that_one_anew(digits):
+    ae = small_dense(warm_start=True).fit(digits)
+    ae.set_params(optimizer="sgd", lr=0.1).fit(digits)
+    assert type(ae.net_.optimizer_) is torch.optim.SGD
+
+
+def test_weights_that_do_not_fit_are_named(digits):
+    ae = small_dense(warm_start=True).fit(digits)
+    before = dict(vars(ae))
+    ae.set_params(hidden_layer_sizes=(7,))
+    with pytest.raises(ValueError, match=r"encoder.* has shape \(7, 64\), and was \(16,"):
+        ae.fit(digits)
+    assert vars(ae) == before | {"hidden_layer_sizes": (7,)}
+
+
+def test_a_failed_warm_start_leaves_the_fitted_model(digits):
+    ae = small_dense(warm_start=True).fit(digits)
+    before, codes = dict(vars(ae)), ae.transform(digits)
+    with pytest.raises(ValueError, match="diverged"):
+        ae.set_params(optimizer="sgd", lr=1e30).fit(digits)
+    assert vars(ae) == before | {"optimizer": "sgd", "lr": 1e30}
+    np.testing.assert_array_equal(ae.transform(digits), codes)
+
+
+# --- what is saved --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "is_saved"),
+    [
+        (lambda X: small_dense().fit(X), False),
+        (lambda X: small_dense(warm_start=True).fit(X), True),
+        (lambda X: small_dense().partial_fit(X), True),
+        (lambda X: small_dense().fit(X).partial_fit(X), True),
+        (lambda X: small_dense().partial_fit(X).fit(X), False),
+    ],
+)
+def test_the_optimizers_state_is_saved_only_where_it_may_be_used(digits, train, is_saved):
+    assert (b"exp_avg" in pickle.dumps(train(digits))) is is_saved
