@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import nn
 
 from skae.exceptions import DeviceUnavailableWarning, warn
 
@@ -93,7 +94,7 @@ def run_in_chunks(module, rows, device):
     """
     module, dtype, results = module.to(device), torch.float32, None
     if rows.dtype == torch.float64 and device.type != "mps":
-        module, dtype = copy.deepcopy(module).double(), torch.float64
+        module, dtype = _in_double(module), torch.float64
     with torch.inference_mode():
         for start in range(0, len(rows), CHUNK_ROWS):
             stop = min(start + CHUNK_ROWS, len(rows))
@@ -102,3 +103,25 @@ def run_in_chunks(module, rows, device):
                 results = torch.empty((len(rows), *chunk.shape[1:]), dtype=rows.dtype)
             results[start:stop] = chunk
     return results.numpy()
+
+
+def _in_double(module):
+    """The module with its weights in float64; the module itself stays as it is.
+
+    A deep copy of a small network takes longer than to encode some rows.
+    """
+    if any(type(part)._apply is not nn.Module._apply for part in module.modules()):
+        return copy.deepcopy(module).double()  # it holds its weights in its own way
+    twin = object.__new__(type(module))
+    vars(twin).update(vars(module))
+    for name in ("_parameters", "_buffers"):
+        tensors = vars(module)[name].items()
+        vars(twin)[name] = {key: _double(tensor) for key, tensor in tensors}
+    parts = module._modules.items()
+    twin._modules = {k: None if m is None else _in_double(m) for k, m in parts}
+    return twin
+
+
+def _double(tensor):
+    is_float = tensor is not None and tensor.is_floating_point()
+    return tensor.detach().double() if is_float else tensor

@@ -16,6 +16,7 @@ from tqdm.notebook import tqdm_notebook
 from skae import graphs, resuming
 from skae.batches import Batches, Resident, place
 from skae.callbacks import looks_at_batches, raised_by_statement, to_save
+from skae.gradients import written_out
 from skae.networks import Autoencoder
 from skae.optimizers import STEPS_BETWEEN_DROPS, drop_negligible
 from skae.precision import autocast, float32_products
@@ -170,7 +171,7 @@ class AutoencoderNet(NeuralNet):
         batches = self.get_iterator(rows, training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress(epochs, self.verbose) as show, self._captured():
+        with _progress(epochs, self.verbose) as show, self._stepping():
             for _ in range(epochs):
                 wants_to_stop = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
@@ -262,6 +263,13 @@ class AutoencoderNet(NeuralNet):
 
         return self.optimizer_.step(loss_with_gradient)
 
+    def _dense_step(self, rows):
+        """The same where the gradient is written out."""
+        loss = self.gradient_(rows)
+        self._clip_gradient()
+        self.optimizer_.step()
+        return loss
+
     def train_step_single(self, batch, **fit_params):
         """skorch's own, which computes the gradient; it is clipped where asked."""
         step = super().train_step_single(batch, **fit_params)
@@ -300,16 +308,15 @@ class AutoencoderNet(NeuralNet):
             )
 
     @contextlib.contextmanager
-    def _captured(self):
-        """Within it, a step is one of `step_fn_`; replayed from a graph on CUDA."""
+    def _stepping(self):
+        """Within it, `step_fn_` makes a step, in the quickest way there is."""
         captured, step = None, self._lean_step
-        if (
-            torch.device(self.device).type == "cuda"
-            and graphs.is_capturable(self.optimizer_)
-            and self.n_steps_ >= graphs.MIN_STEPS
-            and not self._is_looked_at()
-        ):
-            step = captured = graphs.CapturedStep(step, self.optimizer_, self.batch_size)
+        if self._can_capture():
+            captured = graphs.CapturedStep(step, self.optimizer_, self.batch_size)
+            step = captured
+        elif self._can_write_out():
+            self.gradient_ = written_out(self.module_, self.criterion_)
+            step = step if self.gradient_ is None else self._dense_step
 
         def step_at_its_rate(rows):
             self._before_step()
@@ -319,9 +326,26 @@ class AutoencoderNet(NeuralNet):
         try:
             yield
         finally:
-            self.step_fn_ = None
+            self.step_fn_ = self.gradient_ = None
             if captured is not None:
                 captured.release()
+
+    def _can_capture(self):
+        """Whether steps can be replayed from a graph on CUDA, and are worth it."""
+        return (
+            torch.device(self.device).type == "cuda"
+            and graphs.is_capturable(self.optimizer_)
+            and self.n_steps_ >= graphs.MIN_STEPS
+            and not self._is_looked_at()
+        )
+
+    def _can_write_out(self):
+        return (
+            self.device == "cpu"
+            and self.precision != "bfloat16"
+            and not isinstance(self.optimizer_, torch.optim.LBFGS)
+            and not self._is_looked_at()
+        )
 
     def get_iterator(self, dataset, training=False):
         """The batches of a dataset's rows, shuffled while training."""

@@ -41,24 +41,44 @@ class ReconstructionLoss(nn.Module):
             return SquaredErrorOfSigmoid.apply(raw, X)
         return self.error(self.activation(raw), X)
 
+    def with_gradient(self, raw, X):
+        """Return the loss and its gradient by the network's output `raw`, a new array."""
+        if self.of_sigmoid:
+            loss, y, differences = squared_error_of_sigmoid(raw, X)
+            return loss, gradient_of_sigmoid(y, differences)
+        with torch.enable_grad():
+            raw = raw.detach().requires_grad_()
+            loss = self.error(self.activation(raw), X)
+        return loss.detach(), torch.autograd.grad(loss, raw)[0]
+
+
+def squared_error_of_sigmoid(raw, X):
+    """The mean squared error of a sigmoid, the sigmoid, and the differences."""
+    y = torch.sigmoid(raw)
+    differences = y - X
+    loss = torch.linalg.vector_norm(differences).square() / differences.numel()
+    return loss, y, differences
+
+
+def gradient_of_sigmoid(y, differences):
+    """The derivative of that error, 2 (y - X) y (1 - y) / n, over the differences."""
+    differences *= 2 / differences.numel()
+    return torch.ops.aten.sigmoid_backward(differences, y)
+
 
 class SquaredErrorOfSigmoid(torch.autograd.Function):
     """Mean squared error of a sigmoid, with its derivative in one piece.
 
-    With y = sigmoid(raw), the derivative by raw is 2 (y - X) y (1 - y) / n. It is written
-    over the differences, so that a step makes two arrays of the size of `X`, not six.
+    A step then makes two arrays of the size of `X`, not six.
     """
 
     @staticmethod
     def forward(ctx, raw, X):
-        y = torch.sigmoid(raw)
-        differences = y - X
-        ctx.save_for_backward(y, differences)
-        return torch.linalg.vector_norm(differences).square() / differences.numel()
+        loss, *saved = squared_error_of_sigmoid(raw, X)
+        ctx.save_for_backward(*saved)
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        y, differences = ctx.saved_tensors
-        scaled = differences.mul_(gradient * (2 / differences.numel()))
-        return torch.ops.aten.sigmoid_backward(scaled, y), None
+        return gradient * gradient_of_sigmoid(*ctx.saved_tensors), None

@@ -1,5 +1,6 @@
 """Random numbers from generators of our own; the global states are left alone."""
 
+import functools
 import inspect
 import secrets
 
@@ -77,6 +78,7 @@ class DrawFrom(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+@functools.lru_cache(maxsize=512)  # reading a signature takes longer than drawing
 def _takes_generator(func):
     try:
         return "generator" in inspect.signature(func).parameters

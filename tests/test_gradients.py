@@ -1,0 +1,130 @@
+"""The written-out gradient is autograd's, and is used only where it can be."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import small_conv, small_dense
+from skorch.callbacks import Callback
+from torch import nn
+
+from skae.gradients import written_out
+from skae.losses import LOSSES, ReconstructionLoss
+from skae.networks import Autoencoder, Coder, dense_layers
+
+
+def autoencoder(activation="relu", latent_activation="identity", sizes=(6, 5, 3)):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Autoencoder(
+            Coder(dense_layers(sizes, activation), latent_activation),
+            Coder(dense_layers(sizes[::-1], activation), "sigmoid"),
+        )
+
+
+def gradients(module):
+    return [weights.grad.clone() for weights in module.parameters()]
+
+
+@pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 3)])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("output_activation", ["sigmoid", "identity"])
+@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"binary_cross_entropy"}))
+def test_it_is_autograds(sizes, activation, output_activation, loss):
+    module = autoencoder(activation, activation, sizes)
+    criterion = ReconstructionLoss(loss, output_activation)
+    X = torch.rand(7, 6, generator=torch.Generator())
+    expected = criterion(module(X), X)
+    expected.backward()
+    by_autograd = gradients(module)
+    rows = X.clone()
+    result = written_out(module, criterion)(rows)
+    torch.testing.assert_close(result, expected.detach())
+    torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-6, atol=1e-9)
+    assert torch.equal(rows, X)
+
+
+def test_it_is_that_of_the_cross_entropy_too():
+    module = autoencoder()
+    criterion = ReconstructionLoss("binary_cross_entropy", "sigmoid")
+    X = torch.rand(7, 6, generator=torch.Generator())
+    criterion(module(X), X).backward()
+    by_autograd = gradients(module)
+    written_out(module, criterion)(X)
+    torch.testing.assert_close(gradients(module), by_autograd)
+
+
+class Custom(nn.Linear):
+    """Could compute anything."""
+
+
+def with_part(part):
+    module = autoencoder()
+    module.encoder.body[1] = part
+    return module
+
+
+def hooked():
+    module = autoencoder()
+    module.encoder.body[0].register_forward_hook(lambda *args: None)
+    return module
+
+
+def frozen():
+    module = autoencoder()
+    module.decoder.body[0].weight.requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: with_part(nn.GELU()),
+        lambda: with_part(nn.Dropout(0.5)),
+        lambda: with_part(Custom(5, 5)),
+        lambda: with_part(nn.Linear(5, 5, bias=False)),
+        hooked,
+        frozen,
+        lambda: type("Other", (Autoencoder,), {})(nn.Linear(2, 2), nn.Linear(2, 2)),
+    ],
+)
+def test_other_nets_are_left_to_autograd(make):
+    assert written_out(make(), ReconstructionLoss("squared_error", "sigmoid")) is None
+
+
+def test_other_losses_are_left_to_autograd():
+    assert written_out(autoencoder(), nn.MSELoss()) is None
+
+
+class LooksAtBatches(Callback):
+    """Has skorch's path taken, with autograd."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"latent_activation": "sigmoid", "output_activation": "identity"},
+        {"activation": "gelu"},
+        {"optimizer": "sgd", "lr": 0.1},
+        {"optimizer": torch.optim.LBFGS, "lr": 0.1, "max_epochs": 1},
+        {"gradient_clip_value": 1e-3},
+        {"loss": "huber"},
+    ],
+)
+@pytest.mark.parametrize("make", [small_dense, small_conv])
+def test_fits_are_the_same_with_it_and_without(digits, all_weights, make, params):
+    quick = make(**params).fit(digits)
+    by_autograd = make(callbacks=[LooksAtBatches()], **params).fit(digits)
+    np.testing.assert_allclose(all_weights(quick), all_weights(by_autograd), atol=1e-6)
+    assert quick.loss_curve_ == pytest.approx(by_autograd.loss_curve_, rel=1e-5)
+
+
+def test_gradient_clipping_bounds_each_step(digits, all_weights):
+    params = {"optimizer": "sgd", "lr": 1.0, "lr_schedule": "constant", "max_epochs": 1}
+    clipped = small_dense(gradient_clip_value=1e-6, **params).fit(digits)
+    first = small_dense(**params | {"lr": 1e-30}).fit(digits)
+    moved = np.linalg.norm(all_weights(clipped) - all_weights(first))
+    assert 1e-6 < moved <= 7 * 1.01e-6  # 7 steps of 200 rows
