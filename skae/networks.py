@@ -104,14 +104,14 @@ def conv_encoder(
     `dense_sizes` are the units of the fully connected layers, the code's included.
     """
     channels, *size = image_shape
-    layers = [nn.Unflatten(1, (channels, *size))]  # (batch, channels, height, width)
+    layers = [Images((channels, *size))]  # (batch, channels, height, width)
     for n_out in conv_channels:
         layers += _same_convolution(channels, n_out, kernel_size, size)
         layers += _pool_and_activate(pooling, activation, _window(size))
         channels, size = n_out, _halved(size)
     layers.append(nn.Flatten())  # (batch, channels * height * width)
     sizes = [channels * math.prod(size), *dense_sizes]
-    return _channels_last(nn.Sequential(*layers, *dense_layers(sizes, activation)))
+    return nn.Sequential(*layers, *dense_layers(sizes, activation))
 
 
 def conv_decoder(
@@ -130,7 +130,7 @@ def conv_decoder(
     layers = [
         *dense_layers([*dense_sizes, math.prod(smallest)], activation),
         ACTIVATIONS[activation](),
-        nn.Unflatten(1, smallest),  # (batch, channels, height, width)
+        Images(smallest),  # (batch, channels, height, width)
     ]
     enlarge = {"nearest": _enlarge_then_convolve, "transpose": _transposed_convolution}
     for level in reversed(range(len(conv_channels))):
@@ -138,7 +138,23 @@ def conv_decoder(
         layers += enlarge[upsampling](n_in, n_out, kernel_size, size)
         layers += [_Crop(size)] if any(side % 2 and side > 1 for side in size) else []
         layers += [ACTIVATIONS[activation]()] if level else []
-    return _channels_last(nn.Sequential(*layers, nn.Flatten()))  # (batch, n_features)
+    return nn.Sequential(*layers, nn.Flatten())  # (batch, n_features)
+
+
+class Images(nn.Unflatten):
+    """Make images of flat rows, channels-last in memory: convolutions are quicker so.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (channels, height, width)
+    """
+
+    def __init__(self, image_shape):
+        super().__init__(1, image_shape)
+
+    def forward(self, rows):
+        return super().forward(rows).to(memory_format=torch.channels_last)
 
 
 class EnlargeConvolve(nn.Conv2d):
@@ -185,14 +201,6 @@ def _times_box(kernel, dim, size):
         padding[6 - 2 * dim : 8 - 2 * dim] = before, size - 1 - before
         shifted.append(functional.pad(kernel, padding))
     return torch.stack(shifted).sum(dim=0)
-
-
-def _channels_last(network):
-    """The network, its convolutions' weights and so their results channels-last.
-
-    A processor's kernels are quicker so; what goes in and comes out is the same.
-    """
-    return network.to(memory_format=torch.channels_last)
 
 
 def _pool_and_activate(pooling, activation, window):

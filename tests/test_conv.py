@@ -34,11 +34,11 @@ def test_the_articles_network_is_expressible(pooling):
     # The maximum may be taken before the ReLU, the mean may not.
     halve = [pool, "ReLU"] if pooling == "max" else ["ReLU", pool]
     assert kinds(article.encoder_) == [
-        *("Unflatten", "Conv2d", *halve, "Conv2d", *halve),
+        *("Images", "Conv2d", *halve, "Conv2d", *halve),
         *("Flatten", "Linear", "ReLU", "Linear", "Sigmoid"),
     ]
     assert kinds(article.decoder_) == [
-        *("Linear", "ReLU", "Linear", "ReLU", "Unflatten"),
+        *("Linear", "ReLU", "Linear", "ReLU", "Images"),
         *("EnlargeConvolve", "ReLU", "EnlargeConvolve", "Flatten", "Sigmoid"),
     ]
     dense = article.encoder_.body[8]
