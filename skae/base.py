@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from skae import array_api, engine, optimizers, parameters, schedules
-from skae.callbacks import copy_callbacks, early_stopping, schedule
+from skae.callbacks import check_for_partial_fit, copy_callbacks, early_stopping, schedule
 from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
 from skae.documentation import document
 from skae.losses import ReconstructionLoss
@@ -187,9 +187,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         The learning rate is `lr`, without a schedule, and the optimizer goes on from the
         state that it is in; the first call starts a new model. Five calls on the same
-        rows are a fit of five epochs with ``lr_schedule="constant", shuffle=False``, if
-        `shuffle` is False here too. Parameters of the networks, `optimizer`,
-        `weight_decay` and `callbacks` are those of the first call.
+        rows are a fit of five epochs with ``lr_schedule="constant"``. What the networks,
+        `loss`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are is decided
+        by the first call.
 
         Parameters
         ----------
@@ -207,8 +207,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            As for `fit`, or if `early_stopping` is True or `n_components` has changed.
-            The estimator is then as it was before.
+            As for `fit`, or if `early_stopping` is True, there is an LRScheduler in
+            `callbacks`, or `n_components` has changed. The estimator is then as it was
+            before.
         KeyboardInterrupt
             On Ctrl-C. The estimator is then as it was before.
         """
@@ -223,12 +224,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         goes_on = hasattr(self, "net_") and (partial or self.warm_start)
         try:
             parameters.check_parameters(self, self._parameter_rules)
-            if partial:
-                self._check_partial(goes_on)
+            if goes_on:
+                array_api.check_same_namespace(X, self._namespace, type(self).__name__)
             device = resolve_device(self.device)
             rows = self._validate_rows(X, reset=not goes_on, check_values=True)
             self._choose_output_activation(*rows.range, partial=partial, goes_on=goes_on)
             settings = self._training_settings(len(rows), partial)
+            if partial:
+                self._check_partial(goes_on, settings)
             if partial and goes_on:
                 self.net_.train_on(rows, str(device), settings)
                 net = self.net_
@@ -245,18 +248,18 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._adopt(net)
         return rows
 
-    def _check_partial(self, goes_on):
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit makes one pass over its rows, so that early_stopping=True "
-                "cannot work there. Use early_stopping=False, or fit."
-            )
+    def _check_partial(self, goes_on, settings):
         if goes_on and self.n_components != self._n_features_out:
             raise ValueError(
                 f"n_components={self.n_components} has changed: partial_fit trains a "
                 f"model with {self._n_features_out} components on. Set it back, or use "
                 "fit."
             )
+        check_for_partial_fit(
+            self.callbacks_ if goes_on else self.callbacks,
+            early_stopping=self.early_stopping,
+            validated=settings["n_held_out"] > 0,
+        )
 
     def _choose_output_activation(self, low, high, *, partial, goes_on):
         """Decide `output_activation_` for values from `low` to `high`, once."""
@@ -278,6 +281,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             "n_held_out": n_held_out,
             "batch_size": batch_size,
             "max_epochs": 1 if partial else max_epochs,
+            "shuffle": bool(self.shuffle),
             "lr": float(self.lr),
             "lr_schedule": None if partial else self.lr_schedule,
             "precision": self.precision,
@@ -301,7 +305,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Coder(encoder, self.latent_activation).float(),
             Coder(decoder, self.output_activation_).float(),
             criterion=self._build_loss(),
-            generator=generator if self.shuffle else None,
+            generator=generator,
             device=str(device),
             **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
             callbacks=callbacks,
@@ -446,9 +450,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _run(self, module, X, method, range_tolerance=RANGE_TOLERANCE):
         """What `module` puts out for `X`, given to a method of a fitted estimator."""
-        array_api.check_same_namespace(
-            X, self._namespace, f"{type(self).__name__}.{method}"
-        )
+        name = f"{type(self).__name__}.{method}"
+        array_api.check_same_namespace(X, self._namespace, name)
         rows = self._validate_rows(X)
         result = self._run_on(module, rows)
         warn_out_of_range(*rows.range, self.output_activation_, range_tolerance)

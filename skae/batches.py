@@ -88,7 +88,8 @@ class Hosted:
     def batches(self, index, batch_size, generator):
         """Yield float32 batches of the rows at `index`, in a random order where asked."""
         index = in_order(index, len(self), generator)
-        index = torch.arange(len(self)) if index is None else index
+        if index is None:
+            index = torch.arange(len(self), device="cpu")
         n_rows = chunk_rows(self.tensor.shape[1] * self.tensor.element_size(), batch_size)
         chunks = (self.tensor.index_select(0, part) for part in index.split(n_rows))
         for chunk in ahead(on_device(chunks, self.device), self.device):
@@ -132,18 +133,15 @@ class Streamed:
 
     def _chunks(self, index, batch_size, generator):
         n_rows = chunk_rows(4 * self.rows.n_features, batch_size)
-        starts = torch.arange(0, len(self), n_rows)
-        if generator is not None:
-            starts = starts[torch.randperm(len(starts), generator=generator)]
+        starts = torch.arange(0, len(self), n_rows, device="cpu")
+        starts = starts if generator is None else in_order(starts, len(self), generator)
         for start in starts.tolist():
-            stop = min(start + n_rows, len(self))
-            chunk = self.rows.read(start, stop)
-            within = None
+            stop, within = min(start + n_rows, len(self)), None
             if index is not None:
-                low, high = torch.searchsorted(
-                    index, torch.tensor([start, stop])
-                ).tolist()
-                within = index[low:high] - start
+                within = index[(index >= start) & (index < stop)] - start
+                if not len(within):
+                    continue
+            chunk = self.rows.read(start, stop)
             within = in_order(within, len(chunk), generator)
             yield chunk if within is None else chunk.index_select(0, within)
 

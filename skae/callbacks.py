@@ -10,6 +10,8 @@ from skorch.utils import noop
 
 from skae.schedules import SCHEDULES
 
+EARLY_STOPPING = "skae_early_stopping"  # the name of the parameter's callback
+
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -46,6 +48,27 @@ def copy_callbacks(callbacks, *, validated):
     return copies
 
 
+def check_for_partial_fit(callbacks, *, early_stopping, validated):
+    """Raise a ValueError for what cannot work in `partial_fit`.
+
+    Parameters are those of `copy_callbacks`, and the estimator's `early_stopping`.
+    """
+    if early_stopping:
+        raise ValueError(
+            "partial_fit makes one pass over its rows, so that early_stopping=True "
+            "cannot work there. Use early_stopping=False, or fit."
+        )
+    if _any_of(LRScheduler, callbacks or []):
+        raise ValueError(
+            "An LRScheduler in callbacks would begin its schedule anew in each call of "
+            "partial_fit. Leave it out, and set lr between the calls: "
+            "set_params(lr=...)."
+        )
+    if not validated:
+        for item in callbacks or []:
+            _refuse_validation(_unnamed(item))
+
+
 def schedule(lr_schedule, callbacks):
     """The schedule that `lr_schedule` names, or None where the rate stays or is set.
 
@@ -71,7 +94,7 @@ def schedule(lr_schedule, callbacks):
 def early_stopping(n_iter_no_change, tol):
     """The callback behind the parameter: it restores the best weights."""
     return (
-        "skae_early_stopping",
+        EARLY_STOPPING,
         EarlyStopping(
             patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop
         ),
@@ -79,8 +102,9 @@ def early_stopping(n_iter_no_change, tol):
 
 
 def _any_of(kind, callbacks):
-    """Whether a callback of some class is among the callbacks."""
-    return any(isinstance(_unnamed(item), kind) for item in callbacks)
+    """Whether a callback of some class, or that class, is among the callbacks."""
+    found = map(_unnamed, callbacks)
+    return any(issubclass(cb if isinstance(cb, type) else type(cb), kind) for cb in found)
 
 
 def to_save(callback):

@@ -100,7 +100,9 @@ def run_in_chunks(module, rows, device):
             stop = min(start + CHUNK_ROWS, len(rows))
             chunk = module(rows.read(start, stop, dtype).to(device))
             if results is None:
-                results = torch.empty((len(rows), *chunk.shape[1:]), dtype=rows.dtype)
+                results = torch.empty(
+                    (len(rows), *chunk.shape[1:]), dtype=rows.dtype, device="cpu"
+                )
             results[start:stop] = chunk
     return results.numpy()
 

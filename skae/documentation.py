@@ -28,7 +28,8 @@ lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
 weight_decay : float, default=0.0
     The optimizer's weight decay: an L2 penalty, or what the optimizer makes of it.
 batch_size : int or "auto", default="auto"
-    Rows in a training batch. "auto" is n_samples / 40, at least 32 and at most 200.
+    Rows in a training batch. "auto" is n_samples / 40, at least 32 and at most 100;
+    beyond 100,000 rows n_samples / 1000, at most 1000.
 shuffle : bool, default=True
     Whether each epoch takes the rows in a new random order.
 max_epochs : int or "auto", default="auto"

@@ -46,6 +46,13 @@ class RowsDataset(Dataset):
 
     y = X
 
+    def __getitem__(self, number):
+        index = (
+            torch.arange(len(self), device="cpu") if self.index is None else self.index
+        )
+        [(row, _)] = Batches(self.source, 1, index=index[[number]])
+        return row[0], row[0]
+
 
 class AutoencoderNet(NeuralNet):
     """skorch's NeuralNet for autoencoders, with an epoch that does little but train.
@@ -58,19 +65,21 @@ class AutoencoderNet(NeuralNet):
     ----------
     encoder, decoder : Coder
         Fresh networks; the net trains them in place.
-    generator : torch.Generator or None
-        Draws the order of the rows in each epoch; None keeps it.
+    generator : torch.Generator
+        Draws the order of the rows in each epoch.
+    shuffle : bool
+        Whether it does; otherwise the order stays.
     lr_schedule : callable or None
         Maps the share of steps done, in [0, 1], to a share of `lr`.
     n_held_out : int
         Number of rows that are not trained on, but validated on after each epoch:
-        drawn by the generator, or the last ones without.
+        drawn by the generator, or the last ones without `shuffle`.
     precision : {"float32", "tf32", "bfloat16"}
         What the products of a training step are computed in.
     gradient_clip_value : float or None
         The greatest norm of a step's gradient; a longer one is shortened to it.
     resumable : bool
-        Whether a saved net holds what it takes to train on as if never saved.
+        Whether a saved net holds the optimizer's state, to train on as if never saved.
     **net_params
         Parameters of `skorch.NeuralNet`.
 
@@ -87,6 +96,7 @@ class AutoencoderNet(NeuralNet):
         decoder,
         *,
         generator,
+        shuffle,
         lr_schedule,
         n_held_out,
         precision,
@@ -102,13 +112,15 @@ class AutoencoderNet(NeuralNet):
             train_split=None,
             **net_params,
         )
+        self.shuffle = shuffle
         self.lr_schedule = lr_schedule
         self.n_held_out = n_held_out
         self.precision = precision
         self.gradient_clip_value = gradient_clip_value
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_weights_ = None
+        self.saved_ = self.last_weights_ = self.captured_step_ = None
+        self.n_steps_so_far_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
 
@@ -138,9 +150,9 @@ class AutoencoderNet(NeuralNet):
 
         `settings` are parameters of this class that may have changed.
         """
-        resuming.get_ready(self, device, settings)
         before = resuming.snapshot(self)
         try:
+            resuming.get_ready(self, device, settings)
             self._train(rows, 1)
         except BaseException:
             resuming.restore(self, before)
@@ -171,7 +183,7 @@ class AutoencoderNet(NeuralNet):
         batches = self.get_iterator(rows, training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress(epochs, self.verbose) as show, self._stepping():
+        with _progress(epochs, self.verbose) as show, self._capturing():
             for _ in range(epochs):
                 wants_to_stop = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
@@ -183,8 +195,8 @@ class AutoencoderNet(NeuralNet):
         """The rows to train on and those to validate on, None where there are none."""
         if not self.n_held_out:
             return dataset, None
-        order = torch.arange(len(dataset))
-        if self.generator_ is not None:
+        order = torch.arange(len(dataset), device="cpu")
+        if self.shuffle:
             order = torch.randperm(len(order), generator=self.generator_, device="cpu")
         parts = order[: -self.n_held_out], order[-self.n_held_out :]
         return tuple(RowsDataset(dataset.source, part.sort().values) for part in parts)
@@ -225,7 +237,7 @@ class AutoencoderNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
-        step = self.step_fn_ if training else self._lean_loss
+        step = self._choose_step() if training else self._lean_loss
         loss_sum, n_rows = 0.0, 0
         for rows, _ in iterator:
             loss_sum = loss_sum + step(rows).detach() * len(rows)
@@ -263,12 +275,18 @@ class AutoencoderNet(NeuralNet):
 
         return self.optimizer_.step(loss_with_gradient)
 
-    def _dense_step(self, rows):
-        """The same where the gradient is written out."""
-        loss = self.gradient_(rows)
-        self._clip_gradient()
-        self.optimizer_.step()
-        return loss
+    def _dense_step(self, gradient):
+        """A step like it, where the gradient is written out."""
+
+        def step(rows):
+            def loss_with_gradient():
+                loss = gradient(rows)
+                self._clip_gradient()
+                return loss
+
+            return self.optimizer_.step(loss_with_gradient)
+
+        return step
 
     def train_step_single(self, batch, **fit_params):
         """skorch's own, which computes the gradient; it is clipped where asked."""
@@ -298,7 +316,8 @@ class AutoencoderNet(NeuralNet):
                 else:
                     group["lr"] = self.lr * share
         self.step_ += 1
-        if self.step_ % STEPS_BETWEEN_DROPS == 0 and self.device == "cpu":
+        self.n_steps_so_far_ += 1
+        if self.n_steps_so_far_ % STEPS_BETWEEN_DROPS == 0:
             drop_negligible(self.optimizer_)
 
     def _clip_gradient(self):
@@ -307,28 +326,35 @@ class AutoencoderNet(NeuralNet):
                 self.module_.parameters(), self.gradient_clip_value
             )
 
-    @contextlib.contextmanager
-    def _stepping(self):
-        """Within it, `step_fn_` makes a step, in the quickest way there is."""
-        captured, step = None, self._lean_step
-        if self._can_capture():
-            captured = graphs.CapturedStep(step, self.optimizer_, self.batch_size)
-            step = captured
-        elif self._can_write_out():
-            self.gradient_ = written_out(self.module_, self.criterion_)
-            step = step if self.gradient_ is None else self._dense_step
+    def _choose_step(self):
+        """A function that makes a step, in the quickest way there is for this epoch."""
+        step = self._lean_step
+        if self.captured_step_ is not None:
+            step = self.captured_step_
+        elif torch.device(self.device).type == "cpu" and self.precision != "bfloat16":
+            gradient = written_out(self.module_, self.criterion_)
+            step = step if gradient is None else self._dense_step(gradient)
 
         def step_at_its_rate(rows):
             self._before_step()
             return step(rows)
 
-        self.step_fn_ = step_at_its_rate
+        return step_at_its_rate
+
+    @contextlib.contextmanager
+    def _capturing(self):
+        """Within it, steps are replayed from a graph where they can be."""
+        if self._can_capture():
+            self.captured_step_ = graphs.CapturedStep(
+                self._lean_step, self.optimizer_, self.batch_size
+            )
         try:
             yield
         finally:
-            self.step_fn_ = self.gradient_ = None
-            if captured is not None:
-                captured.release()
+            self.optimizer_.zero_grad()  # gradients are as large as the weights
+            if self.captured_step_ is not None:
+                self.captured_step_.release()
+                self.captured_step_ = None
 
     def _can_capture(self):
         """Whether steps can be replayed from a graph on CUDA, and are worth it."""
@@ -339,17 +365,9 @@ class AutoencoderNet(NeuralNet):
             and not self._is_looked_at()
         )
 
-    def _can_write_out(self):
-        return (
-            self.device == "cpu"
-            and self.precision != "bfloat16"
-            and not isinstance(self.optimizer_, torch.optim.LBFGS)
-            and not self._is_looked_at()
-        )
-
     def get_iterator(self, dataset, training=False):
         """The batches of a dataset's rows, shuffled while training."""
-        generator = self.generator_ if training else None
+        generator = self.generator_ if training and self.shuffle else None
         if not isinstance(dataset, RowsDataset):
             dataset = self.get_dataset(dataset.X)
         return Batches(dataset.source, self.batch_size, generator, dataset.index)
@@ -420,7 +438,9 @@ class AutoencoderNet(NeuralNet):
             "device": "cpu",
             "optimizer_": None,
             "generator_": None,
-            "saved_": resuming.to_save(self) if self.resumable else None,
+            "saved_": resuming.to_save(self),
+            "last_weights_": None,
+            "captured_step_": None,
         }
 
     def __setstate__(self, state):

@@ -13,8 +13,8 @@ from skae.networks import Autoencoder
 aten = torch.ops.aten
 
 # In place, and the gradient before it from that behind it and the output.
+IDENTITY = (lambda x: x, lambda gradient, output: gradient)
 ACTIVATIONS = {
-    nn.Identity: (lambda x: x, lambda gradient, output: gradient),
     nn.ReLU: (torch.relu_, lambda g, output: aten.threshold_backward(g, output, 0)),
     nn.Sigmoid: (torch.sigmoid_, aten.sigmoid_backward),
     nn.Tanh: (torch.tanh_, aten.tanh_backward),
@@ -36,19 +36,20 @@ def written_out(module, criterion):
     for part in parts:
         layers += part if type(part) is nn.Sequential else [part]
     weights = list(module.parameters())
-    if not all(w.requires_grad and not w._backward_hooks for w in weights):
+    if any(map(_is_watched, weights)):
         return None
     if type(layers[-1]) is not nn.Linear or any(map(_is_hooked, module.modules())):
         return None
     steps = []
     for layer in layers:
         if type(layer) is nn.Linear and layer.bias is not None:
-            steps.append((layer, []))
-        elif type(layer) in ACTIVATIONS and steps:
-            steps[-1][1].append(ACTIVATIONS[type(layer)])
-        else:
+            steps.append((layer, IDENTITY))
+        elif type(layer) in ACTIVATIONS and steps and steps[-1][1] is IDENTITY:
+            steps[-1] = (steps[-1][0], ACTIVATIONS[type(layer)])
+        elif type(layer) is not nn.Identity:
             return None
-    return DenseGradient(steps, criterion)
+    is_shared = len(weights) < 2 * len(steps)  # autograd would add the gradients up
+    return None if is_shared else DenseGradient(steps, criterion)
 
 
 class DenseGradient:
@@ -57,37 +58,34 @@ class DenseGradient:
     Parameters
     ----------
     steps : list of tuple
-        Each layer with the activations behind it, as in `ACTIVATIONS`.
+        Each layer with the activation behind it, an entry of `ACTIVATIONS`.
     criterion : ReconstructionLoss
     """
 
     def __init__(self, steps, criterion):
-        self.steps = [(layer.weight, layer.bias, acts) for layer, acts in steps]
+        self.steps = [(layer.weight, layer.bias, *pair) for layer, pair in steps]
         self.criterion = criterion
-        for weight, bias, _ in self.steps:
-            weight.grad, bias.grad = torch.empty_like(weight), torch.empty_like(bias)
 
     @torch.no_grad()
     def __call__(self, rows):
         """Return the loss of a batch; its gradient is in ``weight.grad``."""
-        values = [rows]  # the input of each layer, (batch, n_in)
-        outputs = []  # of each activation
-        for weight, bias, activations in self.steps:
-            value = torch.addmm(bias, values[-1], weight.t())
-            outputs.append([value := apply(value) for apply, _ in activations])
-            values.append(value)
-        loss, gradient = self.criterion.with_gradient(values.pop(), rows)
+        values = [rows]  # what goes into each layer, (batch, n_in)
+        for weight, bias, activate, _ in self.steps:
+            values.append(activate(torch.addmm(bias, values[-1], weight.t())))
+        loss, gradient = self.criterion.with_gradient(values[-1], rows)
         for number in reversed(range(len(self.steps))):
-            weight, bias, activations = self.steps[number]
-            for (_, backward), output in zip(
-                reversed(activations), reversed(outputs[number]), strict=True
-            ):
-                gradient = backward(gradient, output)
-            torch.mm(gradient.t(), values[number], out=weight.grad)
-            torch.sum(gradient, 0, out=bias.grad)
+            weight, bias, _, backward = self.steps[number]
+            gradient = backward(gradient, values[number + 1])  # (batch, n_out)
+            weight.grad, bias.grad = gradient.t() @ values[number], gradient.sum(0)
             if number:
                 gradient = gradient @ weight
         return loss
+
+
+def _is_watched(weight):
+    """Whether a weight is frozen, or something waits for its gradient."""
+    hooks = weight._backward_hooks, weight._post_accumulate_grad_hooks
+    return any(hooks) or not weight.requires_grad
 
 
 def _is_hooked(module):

@@ -1,5 +1,7 @@
 """Training steps as CUDA graphs: a small net's time is in launching its kernels."""
 
+import threading
+
 import torch
 
 # Steps before the capture, which lets libraries set themselves up; and the number of
@@ -8,22 +10,30 @@ WARM_UP_STEPS = 3
 MIN_STEPS = 200
 
 
+_capturing = threading.Lock()  # torch allows one capture at a time in a process
+
+
 def is_capturable(optimizer):
     """Whether an optimizer can be captured: its step then asks nothing of the CPU."""
-    return isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW)
+    is_adam = isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW)
+    return is_adam and all(group["fused"] for group in optimizer.param_groups)
 
 
-def capture(step):
-    """Capture what `step` does; returns a function that does it again.
+def capture(step, device):
+    """Capture what `step` does on a CUDA device; returns a function that does it again.
 
     The tensors that it used stay where they are, the one that it returned too.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Other threads may prepare rows for the device, or compute on it, meanwhile.
+    stream, mode = torch.cuda.Stream(device), "thread_local"
+    capturing = torch.cuda.graph(graph, stream=stream, capture_error_mode=mode)
+    with _capturing, torch.cuda.device(device), capturing:
         result = step()
 
     def replay():
-        graph.replay()
+        with torch.cuda.device(device):
+            graph.replay()
         return result
 
     return replay
@@ -55,9 +65,13 @@ class CapturedStep:
         self.n_warm_ups = 0
         self.replay = None
         self.rows = None
-        for group in optimizer.param_groups:  # read from the device by every replay
+        self.rates = []  # read from the device by every replay
+        for group in optimizer.param_groups:
             device = group["params"][0].device
-            group["lr"] = torch.tensor(group["lr"], device=device)
+            self.rates.append(
+                torch.tensor(group["lr"], dtype=torch.float32, device=device)
+            )
+            group["lr"] = self.rates[-1]
             group["capturable"] = True
 
     def __call__(self, rows):
@@ -72,6 +86,7 @@ class CapturedStep:
             if self.replay is None:
                 return self.step(rows)
         self.rows.copy_(rows)
+        self._take_rates_back()
         return self.replay()
 
     def release(self):
@@ -81,10 +96,18 @@ class CapturedStep:
             group["lr"] = float(group["lr"])
             group["capturable"] = False
 
+    def _take_rates_back(self):
+        """Put rates that a callback has set into the tensors that the graph reads."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if group["lr"] is not rate:
+                rate.fill_(float(group["lr"]))
+                group["lr"] = rate
+
     def _try_to_capture(self, rows):
+        self._take_rates_back()
         self.rows = rows.clone()
         try:
-            self.replay = self.capture(lambda: self.step(self.rows))
+            self.replay = self.capture(lambda: self.step(self.rows), rows.device)
         except RuntimeError:  # it asks the CPU for something, as a user's layer may
             self.capture = None
 

@@ -64,10 +64,12 @@ def optimizer_params(optimizer, weight_decay, device):
 
 
 def drop_negligible(optimizer):
-    """Set to 0 what is negligible in the running means of an optimizer."""
+    """Set to 0 what is negligible in the running means of an optimizer, on a CPU."""
     for weights, state in optimizer.state.items():
         for value in state.values():
-            if isinstance(value, torch.Tensor) and value.shape == weights.shape:
+            if not isinstance(value, torch.Tensor) or value.device.type != "cpu":
+                continue
+            if value.shape == weights.shape:
                 value.copy_(torch.nn.functional.hardshrink(value, NEGLIGIBLE))
 
 

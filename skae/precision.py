@@ -49,7 +49,7 @@ def float32_products(precision, device):
 def _places():
     matrices, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     if hasattr(convolutions, "conv"):  # since torch 2.9, each kind of layer has a flag
-        return [matrices, convolutions.conv]
+        return [matrices, convolutions.conv, convolutions.rnn]
     return [matrices, convolutions]
 
 

@@ -4,6 +4,19 @@ import copy
 
 import torch
 
+from skae.callbacks import EARLY_STOPPING
+
+# Options of an optimizer that may change while its state is kept.
+OTHER_OPTIONS = {
+    "params",
+    "lr",
+    "initial_lr",
+    "weight_decay",
+    "capturable",
+    "foreach",
+    "fused",
+}
+
 
 def start_from(net, fitted):
     """Give a fresh net the weights of a fitted one, and its optimizer's state if kept.
@@ -22,36 +35,37 @@ def start_from(net, fitted):
             "back, or use warm_start=False."
         ) from error
     state = _optimizer_state(fitted)
-    if state is not None and state["kind"] is type(net.optimizer_):
+    if state is not None and state["kind"] == _kind(net.optimizer_):
         _load_optimizer_state(net, state)
 
 
 def get_ready(net, device, settings):
     """Prepare a fitted net to train on, on any device, with these settings."""
     optimizer_state, saved = _optimizer_state(net), net.saved_
-    vars(net).update(settings)
-    if net.optimizer_ is None or net.device != device:
-        net.device = device
-        net.module_.to(device)
-        net.criterion_.to(device)
+    has_moved = net.device != device
+    vars(net).update(settings, device=device, saved_=None)
+    net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] != EARLY_STOPPING]
+    net.module_.to(device)  # using the model may have moved it
+    net.criterion_.to(device)
+    if net.optimizer_ is None or has_moved:
         net.initialize_optimizer()
         if optimizer_state is not None:
             _load_optimizer_state(net, optimizer_state)
-    if saved is not None and saved["generator"] is not None:
+    if net.generator_ is None:
         net.generator_ = torch.Generator()
         net.generator_.set_state(saved["generator"])
-    net.saved_ = None
     for group in net.optimizer_.param_groups:
         group["lr"] = net.lr
 
 
 def snapshot(net):
-    """What training changes in a net, as it is now."""
+    """What training changes in a net, as it is now; callbacks are not looked into."""
+    optimizer, generator = net.optimizer_, net.generator_
     return {
+        "attributes": dict(vars(net)),
         "weights": {k: w.clone() for k, w in net.module_.state_dict().items()},
-        "optimizer": copy.deepcopy(net.optimizer_.state_dict()),
-        "generator": None if net.generator_ is None else net.generator_.get_state(),
-        "curves": (net.loss_curve_, net.validation_loss_curve_),
+        "optimizer": optimizer and copy.deepcopy(optimizer.state_dict()),
+        "generator": generator and generator.get_state(),
         "n_epochs": len(net.loss_curve_),
         "n_history": len(net.history),
     }
@@ -59,23 +73,27 @@ def snapshot(net):
 
 def restore(net, before):
     """Undo what training changed since the snapshot."""
+    vars(net).update(before["attributes"])
     net.module_.load_state_dict(before["weights"])
-    net.optimizer_.load_state_dict(before["optimizer"])
-    if before["generator"] is not None:
+    if net.optimizer_ is not None:
+        net.optimizer_.load_state_dict(before["optimizer"])
+    if net.generator_ is not None:
         net.generator_.set_state(before["generator"])
-    net.loss_curve_, net.validation_loss_curve_ = before["curves"]
     del net.loss_curve_[before["n_epochs"] :]
     del net.validation_loss_curve_[before["n_epochs"] :]
     del net.history[before["n_history"] :]
 
 
 def to_save(net):
-    """What a saved net needs to train on, on the CPU; None where it was not kept."""
-    if net.optimizer_ is None:
+    """What a saved net needs to train on: its generator's and its optimizer's state.
+
+    Of the optimizer, only where the net is resumable.
+    """
+    if net.generator_ is None:
         return net.saved_
     return {
-        "optimizer": _optimizer_state(net),
-        "generator": None if net.generator_ is None else net.generator_.get_state(),
+        "optimizer": _optimizer_state(net) if net.resumable else None,
+        "generator": net.generator_.get_state(),
     }
 
 
@@ -84,7 +102,16 @@ def _optimizer_state(net):
     if net.optimizer_ is None:
         return None if net.saved_ is None else net.saved_["optimizer"]
     state = net.optimizer_.state_dict()["state"]
-    return {"kind": type(net.optimizer_), "state": _on_cpu(state)}
+    return {"kind": _kind(net.optimizer_), "state": _on_cpu(state)}
+
+
+def _kind(optimizer):
+    """The optimizer's class and options, which decide what its state consists of."""
+    options = [
+        {k: v for k, v in group.items() if k not in OTHER_OPTIONS}
+        for group in optimizer.state_dict()["param_groups"]
+    ]
+    return type(optimizer), options
 
 
 def _on_cpu(state):

@@ -3,8 +3,10 @@
 import math
 
 # Defaults of a training run, measured on tables and images (docs/training.md).
-MAX_BATCH_SIZE = 200
 MIN_BATCH_SIZE = 32
+MAX_BATCH_SIZE = 100
+MAX_BATCH_SIZE_OF_MANY = 1000
+MAX_STEPS_OF_EPOCH = 1000
 TARGET_STEPS = 4000
 MIN_STEPS = 200
 MAX_EPOCHS = 50
@@ -41,9 +43,12 @@ def training_length(n_rows, batch_size, max_epochs):
 
     Small tables get small batches and more epochs: `TARGET_STEPS` steps where that is
     not more than `MAX_EPOCHS` passes, which overfit them, and `MIN_STEPS` in any case.
+    Very many rows get large batches: a step's time is then in the rows, not the calls.
     """
     if batch_size == "auto":
         batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+        of_many = min(n_rows // MAX_STEPS_OF_EPOCH, MAX_BATCH_SIZE_OF_MANY)
+        batch_size = max(batch_size, of_many)
     if max_epochs == "auto":
         steps_per_epoch = math.ceil(n_rows / batch_size)
         most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))

@@ -18,7 +18,7 @@ def is_stream(X):
     That is what slices and tells its shape and NumPy type, and is no array in memory.
     """
     if isinstance(X, np.ndarray):
-        return isinstance(X, np.memmap)
+        return isinstance(X, np.memmap) and X.ndim > 1
     slices = hasattr(X, "__getitem__") and len(getattr(X, "shape", ())) > 1
     in_memory = any(
         hasattr(X, name) for name in ("__array_interface__", "__array_namespace__")
@@ -95,27 +95,30 @@ class Rows:
         It shares the array's memory where that can be: not to be written to.
         """
         array = self.array.reshape(len(self), self.n_features)
-        if array.dtype not in SMALL_TYPES:
+        if array.dtype not in SMALL_TYPES | {np.dtype("float64")}:
             array = array.astype(np.float32)
-        return torch.from_numpy(_writeable(array))
+        tensor = torch.from_numpy(_writeable(array))
+        return tensor.float() if tensor.dtype == torch.float64 else tensor
 
     def _slice(self, start, stop):
         """The rows as they are: no float yet, and not checked."""
         rows = np.asarray(self.array[start:stop])
         expected = (stop - start, *self._shape[1:])
-        if rows.shape != expected or len(self.array) != len(self):
+        n_rows = self.array.shape[0]
+        if rows.shape != expected or n_rows != len(self):
             raise ValueError(
                 f"X changed its size while it was read: rows {start} to {stop - 1} have "
                 f"shape {rows.shape}, expected {expected}, and there are "
-                f"{len(self.array)} rows, not {len(self)}. Leave X alone until fit or "
+                f"{n_rows} rows, not {len(self)}. Leave X alone until fit or "
                 "transform has returned."
             )
         rows = rows.reshape(len(rows), self.n_features)
         if rows.dtype not in SMALL_TYPES:
             double = self.dtype == torch.float64
             rows = rows.astype(np.float64 if double else np.float32, copy=False)
-        # A copy is what cannot be written to through the tensor.
-        return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
+        # What is in a file, or read-only, is not to be written to through the tensor.
+        is_kept = isinstance(self.array, np.memmap) or not rows.flags.writeable
+        return torch.from_numpy(rows.copy() if is_kept else rows)
 
 
 def _writeable(array):

@@ -332,6 +332,17 @@ def test_a_callback_that_spoils_the_last_weights_is_found_out(digits, hook):
     assert vars(ae) == ae.get_params()
 
 
+@pytest.mark.parametrize(("epoch", "n_kept"), [(1, None), (3, 2)])
+def test_a_device_without_memory_says_what_was_needed(digits, epoch, n_kept):
+    def run_out():
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    ae = small_dense(max_epochs=9, callbacks=[At(epoch, run_out)])
+    with pytest.raises(MemoryError, match=r"device 'cpu' is too small.*32 rows.*20 GiB"):
+        ae.fit(digits)
+    assert getattr(ae, "n_iter_", None) == n_kept
+
+
 def test_values_too_large_to_square_are_divergence():
     X = np.linspace(-1e30, 1e30, 40).reshape(10, 4)
     with pytest.raises(ValueError, match="diverged in epoch 1: the loss is"):

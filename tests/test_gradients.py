@@ -63,6 +63,13 @@ def with_part(part):
     return module
 
 
+def with_two_activations():
+    return Autoencoder(
+        Coder(nn.Sequential(nn.Linear(6, 3), nn.ReLU()), "sigmoid"),
+        Coder(nn.Linear(3, 6), "sigmoid"),
+    )
+
+
 def hooked():
     module = autoencoder()
     module.encoder.body[0].register_forward_hook(lambda *args: None)
@@ -75,13 +82,36 @@ def frozen():
     return module
 
 
+def with_shared_weights():
+    module = autoencoder(sizes=(6, 3, 3))
+    module.encoder.body[2].weight = module.decoder.body[0].weight
+    return module
+
+
+def with_a_layer_used_twice():
+    module, twice = autoencoder(), nn.Linear(5, 5)
+    layers = [nn.Linear(6, 5), nn.ReLU(), twice, nn.ReLU(), twice, nn.Linear(5, 3)]
+    module.encoder.body = nn.Sequential(*layers)
+    return module
+
+
+def with_a_hook_on_a_weight():
+    module = autoencoder()
+    module.encoder.body[0].weight.register_hook(lambda gradient: 2 * gradient)
+    return module
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        with_shared_weights,
+        with_a_hook_on_a_weight,
+        with_a_layer_used_twice,
         lambda: with_part(nn.GELU()),
         lambda: with_part(nn.Dropout(0.5)),
         lambda: with_part(Custom(5, 5)),
         lambda: with_part(nn.Linear(5, 5, bias=False)),
+        with_two_activations,
         hooked,
         frozen,
         lambda: type("Other", (Autoencoder,), {})(nn.Linear(2, 2), nn.Linear(2, 2)),
@@ -89,6 +119,12 @@ def frozen():
 )
 def test_other_nets_are_left_to_autograd(make):
     assert written_out(make(), ReconstructionLoss("squared_error", "sigmoid")) is None
+
+
+def test_identities_are_passed_over():
+    module = with_part(nn.Sigmoid())
+    module.encoder.body.append(nn.Identity())
+    assert written_out(module, ReconstructionLoss("squared_error", "sigmoid")) is not None
 
 
 def test_other_losses_are_left_to_autograd():
@@ -128,3 +164,38 @@ def test_gradient_clipping_bounds_each_step(digits, all_weights):
     first = small_dense(**params | {"lr": 1e-30}).fit(digits)
     moved = np.linalg.norm(all_weights(clipped) - all_weights(first))
     assert 1e-6 < moved <= 7 * 1.01e-6  # 7 steps of 200 rows
+
+
+class TwoSteps(torch.optim.SGD):
+    """Asks for the loss and the gradient twice, as sharpness-aware ones do."""
+
+    def step(self, closure):
+        loss = closure()
+        self.zero_grad()
+        closure()
+        super().step()
+        return loss
+
+
+def test_optimizers_that_ask_for_the_gradient_get_it(digits):
+    ae = small_dense(optimizer=TwoSteps, lr=0.5, max_epochs=10).fit(digits)
+    assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
+
+
+class Freezes(Callback):
+    """Freezes the first layer at an epoch's start, and drops gradients at its end."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.weight_ = next(net.module_.parameters()).requires_grad_(False)
+        self.before_ = self.weight_.clone()
+
+    def on_epoch_end(self, net, **kwargs):
+        net.optimizer_.zero_grad()
+
+
+def test_what_a_callback_does_to_weights_and_gradients_holds(digits):
+    ae = small_dense(callbacks=[Freezes()], max_epochs=5).fit(digits)
+    callback = ae.callbacks_[0][1]
+    assert torch.equal(callback.weight_, callback.before_)
+    assert ae.loss_curve_ == sorted(ae.loss_curve_, reverse=True)
+    assert len(set(ae.loss_curve_)) == 5

@@ -1,12 +1,14 @@
 """partial_fit and warm_start: training on from where a model stopped."""
 
+import copy
+import functools
 import pickle
 
 import numpy as np
 import pytest
 import torch
 from conftest import Rates, press_ctrl_c, small_dense
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 CONSTANT = {"lr_schedule": "constant", "shuffle": False}
 
@@ -103,6 +105,7 @@ def test_partial_fit_holds_rows_out_where_asked(digits):
     [
         ({"n_components": 5}, r"n_components=5 has changed: .* 4 components"),
         ({"early_stopping": True}, r"early_stopping=True cannot work there"),
+        ({"loss": "mse"}, "loss='mse'"),
         ({"lr": -1.0}, r"lr=-1\.0"),
     ],
 )
@@ -168,6 +171,43 @@ def test_a_failed_first_call_leaves_an_unfitted_estimator(digits):
     assert vars(ae) == ae.get_params()
 
 
+def test_partial_fit_goes_on_after_early_stopping(digits):
+    ae = small_dense(early_stopping=True).fit(digits)
+    ae.set_params(early_stopping=False).partial_fit(digits)
+    assert len(ae.loss_curve_) == ae.n_iter_ == 4
+
+
+@pytest.mark.parametrize("callback", [LRScheduler, LRScheduler(), ("a", LRScheduler())])
+def test_a_schedule_that_would_begin_anew_is_refused(digits, callback):
+    with pytest.raises(ValueError, match=r"LRScheduler .* set_params\(lr=\.\.\.\)"):
+        small_dense(callbacks=[callback]).partial_fit(digits)
+    ae = small_dense(callbacks=[callback]).fit(digits)
+    with pytest.raises(ValueError, match="LRScheduler"):
+        ae.partial_fit(digits)
+
+
+def test_a_callback_that_needs_validation_is_refused_when_there_is_none_left(digits):
+    stop = EarlyStopping(monitor="valid_loss")
+    ae = small_dense(callbacks=[stop], validation_fraction=0.1).partial_fit(digits)
+    with pytest.raises(ValueError, match="no rows are held out"):
+        ae.set_params(validation_fraction=None).partial_fit(digits)
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda ae: ae])
+def test_a_copy_of_a_plain_model_shuffles_in_partial_fit(digits, copy_of):
+    class FirstRow(Callback):
+        def on_batch_begin(self, net, batch=None, **kwargs):
+            self.row_ = getattr(self, "row_", batch[0][0].numpy().copy())
+
+    ae = copy_of(small_dense(callbacks=[FirstRow()]).fit(digits))
+    del ae.callbacks_[0][1].row_
+    first = ae.partial_fit(digits).callbacks_[0][1].row_
+    assert not np.allclose(first, digits[0])
+    del ae.callbacks_[0][1].row_
+    first = ae.set_params(shuffle=False).partial_fit(digits).callbacks_[0][1].row_
+    np.testing.assert_allclose(first, digits[0], rtol=1e-6)
+
+
 # --- warm_start -----------------------------------------------------------------
 
 
@@ -204,6 +244,13 @@ def test_a_warm_start_with_another_optimizer_starts_that_one_anew(digits):
     ae = small_dense(warm_start=True).fit(digits)
     ae.set_params(optimizer="sgd", lr=0.1).fit(digits)
     assert type(ae.net_.optimizer_) is torch.optim.SGD
+
+
+def test_a_warm_start_with_another_form_of_an_optimizer_starts_that_one_anew(digits):
+    ae = small_dense(warm_start=True).fit(digits)
+    first = ae.loss_curve_[-1]
+    ae.set_params(optimizer=functools.partial(torch.optim.Adam, amsgrad=True))
+    assert ae.fit(digits).loss_curve_[-1] < first
 
 
 def test_weights_that_do_not_fit_are_named(digits):

@@ -101,6 +101,20 @@ def test_a_saved_state_holds_cpu_tensors_only(digits):
     assert {w.device.type for w in ae.net_.module_.parameters()} == {"meta"}
 
 
+class Pickles(Callback):
+    """Saves the net in the midst of training."""
+
+    def on_epoch_end(self, net, **kwargs):
+        self.saved_ = pickle.dumps(net)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_net_can_be_saved_while_it_trains(digits, activation):
+    ae = small_dense(callbacks=[Pickles()], activation=activation).fit(digits)
+    net = pickle.loads(ae.callbacks_[0][1].saved_)
+    assert net.history == ae.net_.history
+
+
 def test_a_model_loads_and_encodes_in_another_process(digits, tmp_path):
     ae = small_conv().fit(digits)
     joblib.dump(ae, tmp_path / "model.joblib")

@@ -14,8 +14,10 @@ from skae.schedules import one_cycle, training_length
         (20, 20, 200),
         (133, 32, 50),
         (1797, 44, 50),
-        (60_000, 200, 13),  # 300 steps an epoch, about 4,000 in all
-        (1_000_000, 200, 10),
+        (30_000, 100, 13),  # 300 steps an epoch, about 4,000 in all
+        (60_000, 100, 10),
+        (400_000, 400, 10),
+        (10_000_000, 1000, 10),
     ],
 )
 def test_auto_makes_enough_steps_for_any_number_of_rows(n_rows, batch_size, max_epochs):

@@ -1,9 +1,13 @@
 """Rows that are read some at a time: memory maps, and whatever slices."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from conftest import small_conv, small_dense
+from skorch.callbacks import Callback
 
 from skae import batches, devices
 from skae.sources import Rows, is_stream
@@ -16,7 +20,7 @@ class Sliced:
         self.array = array
         self.dtype = array.dtype
         self.shape = (n_rows or len(array), *array.shape[1:])
-        self.most = 0
+        self.most = self.n_read = 0
 
     def __len__(self):
         return len(self.array)
@@ -24,6 +28,7 @@ class Sliced:
     def __getitem__(self, rows):
         assert isinstance(rows, slice)
         self.most = max(self.most, rows.stop - rows.start)
+        self.n_read += len(self.array[rows])
         return self.array[rows]
 
 
@@ -120,6 +125,33 @@ def test_partial_fit_takes_a_map(memory_map, digits):
     assert small_dense().partial_fit(memory_map(X)).partial_fit(X).n_iter_ == 2
 
 
+LARGER_THAN_MEMORY = """
+import pathlib, re, resource, sys
+import numpy as np, torch
+from skae import DenseAutoencoder
+torch.set_num_threads(1)
+ae = DenseAutoencoder(2, hidden_layer_sizes=(8,), max_epochs=1, batch_size=512)
+ae.fit(np.zeros((600, 4096), dtype=np.float32))
+status = pathlib.Path("/proc/self/status").read_text()
+limit = int(re.search(r"VmData:\\s+(\\d+)", status)[1]) * 1024 + 150 * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+X = np.load(sys.argv[1], mmap_mode="r")
+assert X.nbytes > 240 * 2**20
+print(ae.fit(X).partial_fit(X).transform(X).shape)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are Linux's")
+@pytest.mark.parametrize(("dtype", "n_rows"), [("uint8", 65536), ("float32", 16384)])
+def test_a_map_may_be_larger_than_the_memory_that_there_is(tmp_path, dtype, n_rows):
+    path = tmp_path / "rows.npy"  # all zeros: the file takes no room on the disk
+    np.lib.format.open_memmap(path, "w+", dtype, (n_rows, 4096)).flush()
+    result = subprocess.run(
+        [sys.executable, "-c", LARGER_THAN_MEMORY, path], capture_output=True, text=True
+    )
+    assert result.stdout.strip() == str((n_rows, 2)), result.stderr
+
+
 @pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "infinity")])
 @pytest.mark.parametrize("wrap", [np.asarray, Sliced])
 def test_a_bad_value_is_named_by_its_row(digits, value, kind, wrap):
@@ -161,8 +193,39 @@ def test_rows_that_are_gone_are_named(digits):
         ValueError, match=r"changed its size.*rows 0 to 219 have shape \(200, 64\), exp"
     ):
         small_dense().fit(Sliced(X, n_rows=220))
-    with pytest.raises(ValueError, match="there are 200 rows, not 150"):
-        small_dense().fit(Sliced(X, n_rows=150))
+
+    class Growing(Sliced):
+        def __getitem__(self, rows):
+            self.shape = (300, 64)
+            return super().__getitem__(rows)
+
+    with pytest.raises(ValueError, match="there are 300 rows, not 200"):
+        small_dense().fit(Growing(X))
+
+
+def test_a_map_of_one_dimension_is_no_table(memory_map, digits):
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        small_dense().fit(memory_map(digits[0]))
+
+
+def test_a_callback_may_look_at_single_rows(digits):
+    class Looks(Callback):
+        def on_epoch_end(self, net, dataset_train, dataset_valid, **kwargs):
+            self.row_ = dataset_valid[1][0]
+
+    X = Sliced(digits.astype(np.float32))
+    ae = small_dense(callbacks=[Looks()], validation_fraction=0.1, shuffle=False).fit(X)
+    np.testing.assert_array_equal(ae.callbacks_[0][1].row_, X.array[181])
+
+
+@pytest.mark.usefixtures("_small_chunks")
+def test_chunks_without_wanted_rows_are_not_read(digits):
+    X = Sliced(digits.astype(np.float32))
+    settings = {"shuffle": False, "batch_size": 16, "max_epochs": 1}
+    small_dense(**settings).fit(X)
+    without, X.n_read = X.n_read, 0
+    small_dense(validation_fraction=0.01, **settings).fit(X)
+    assert X.n_read == without + 8  # the last chunk's
 
 
 @pytest.mark.parametrize(
