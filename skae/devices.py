@@ -8,8 +8,11 @@ from torch import nn
 from skae.exceptions import DeviceUnavailableWarning, warn
 
 # Rows that go through a network at a time outside training: enough to keep a
-# processor busy, few enough to bound the memory of the layers between.
-CHUNK_ROWS = 1024
+# processor busy, few enough to bound the memory of the layers between, which are many
+# times larger than the rows where they are images.
+CHUNK_ROWS = 2048
+CHUNK_ROWS_OF_IMAGES = 128
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 
 
 def resolve_device(device):
@@ -93,11 +96,13 @@ def run_in_chunks(module, rows, device):
         In float64 where the rows are, else in float32.
     """
     module, dtype, results = module.to(device), torch.float32, None
+    convolves = any(isinstance(part, CONVOLUTIONS) for part in module.modules())
+    n_rows = CHUNK_ROWS_OF_IMAGES if convolves else CHUNK_ROWS
     if rows.dtype == torch.float64 and device.type != "mps":
         module, dtype = _in_double(module), torch.float64
     with torch.inference_mode():
-        for start in range(0, len(rows), CHUNK_ROWS):
-            stop = min(start + CHUNK_ROWS, len(rows))
+        for start in range(0, len(rows), n_rows):
+            stop = min(start + n_rows, len(rows))
             chunk = module(rows.read(start, stop, dtype).to(device))
             if results is None:
                 results = torch.empty(

@@ -75,11 +75,20 @@ def test_a_model_records_where_it_was_trained(digits):
     assert small_dense(device="cpu").fit(digits).device_ == "cpu"
 
 
+def convolution():
+    """One that puts out what it is given."""
+    layer = torch.nn.Conv1d(1, 1, 1, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    return torch.nn.Sequential(torch.nn.Unflatten(1, (1, 2)), layer, torch.nn.Flatten())
+
+
+@pytest.mark.parametrize("module", [torch.nn.Identity(), convolution()])
 @pytest.mark.parametrize("n_rows", [1, 4, 5, 13])
-def test_chunks_cover_all_rows_in_their_order(monkeypatch, n_rows):
+def test_chunks_cover_all_rows_in_their_order(monkeypatch, n_rows, module):
     monkeypatch.setattr(devices, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(devices, "CHUNK_ROWS_OF_IMAGES", 3)
     rows = np.arange(2.0 * n_rows).reshape(-1, 2)
-    result = run_in_chunks(torch.nn.Identity(), Rows(rows), torch.device("cpu"))
+    result = run_in_chunks(module, Rows(rows), torch.device("cpu"))
     np.testing.assert_array_equal(result, rows)
     assert result.dtype == np.float64
 

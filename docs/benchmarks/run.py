@@ -41,6 +41,7 @@ def main():
                 dataset=dataset,
                 rounds=options.rounds or (1 if options.quick else 7),
                 threads=options.threads,
+                peers=tuple(options.peers),
                 quick=options.quick,
             )
             run_work(work, settings, options.out)
@@ -82,6 +83,13 @@ def parse_options():
     parser.add_argument("works", nargs="*", help=f"of {', '.join(WORKS)}; default: all")
     parser.add_argument(
         "--datasets", nargs="+", choices=data.DATASETS, help="default: those there"
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        default=[],
+        metavar="PEER",
+        help="peers to train the recipes with (of peers.py); without, all",
     )
     parser.add_argument("--rounds", type=int, help="pairs behind each ratio; default: 7")
     parser.add_argument(

@@ -15,6 +15,8 @@ class Settings:
         Pairs of measurements behind each ratio.
     threads : int
         Cores that a process may use.
+    peers : tuple of str
+        The peers to measure; empty for all.
     quick : bool
         Whether to show only that everything runs: small data, few repetitions. Its
         figures mean nothing.
@@ -23,4 +25,5 @@ class Settings:
     dataset: str = "mnist"
     rounds: int = 7
     threads: int = 1
+    peers: tuple = ()
     quick: bool = False

@@ -29,6 +29,8 @@ def compare_training(recipe, pairs, settings):
         by peer; ``left_out``, by peer, why.
     """
     n_rows = 1_000 if settings.quick else recipes.N_ROWS[recipe]
+    if settings.peers:
+        pairs = [pair for pair in pairs if set(pair) <= {"skae", *settings.peers}]
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     turn_seconds = 0.0 if settings.quick else TURN_SECONDS
     workers, left_out = start_workers(names, recipe, settings, n_rows, turn_seconds)
