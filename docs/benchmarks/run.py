@@ -2,7 +2,7 @@
 
 python docs/benchmarks/run.py                       # all, in full: over an hour
 python docs/benchmarks/run.py dense conv --rounds 5
-python docs/benchmarks/run.py --quick --out /tmp/x  # everything, on digits, in minutes
+python docs/benchmarks/run.py --quick --out quick  # everything, on digits, in minutes
 """
 
 import argparse

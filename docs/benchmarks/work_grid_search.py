@@ -32,7 +32,7 @@ def run(settings):
     }
 
 
-def search_twice(n_jobs, copies=4, max_epochs=20):
+def search_twice(n_jobs, copies=2, max_epochs=10):
     """Seconds of a search that starts its workers, and of one that finds them there."""
     import joblib
     import numpy as np
