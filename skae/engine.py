@@ -165,7 +165,8 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_train_begin", X=dataset, y=None)
             self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
-            self._check_finite(self.loss_curve_[-1])  # callbacks may change weights
+            if self.user_callbacks():  # they may have changed weights
+                self._check_finite(self.loss_curve_[-1])
         except torch.OutOfMemoryError as error:
             self._return_to_last_full_epoch()
             raise MemoryError(self._too_large(rows, error)) from error
@@ -387,13 +388,14 @@ class AutoencoderNet(NeuralNet):
 
     def _check_finite(self, loss):
         """Give up, with nothing to return to, where training left the finite numbers."""
-        peaks = torch.stack([w.detach().abs().max() for w in self.module_.parameters()])
-        if math.isfinite(loss) and bool(peaks.isfinite().all()):
+        weights = [w.detach() for w in self.module_.parameters()]
+        peak = float(torch.nn.utils.get_total_norm(weights, math.inf))
+        if math.isfinite(loss) and math.isfinite(peak):
             return
         self.loss_curve_ = []
         raise ValueError(
             f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
-            f"the largest weight {float(peaks.max()):.5g}. Scale X, for example with "
+            f"the largest weight {peak:.5g}. Scale X, for example with "
             f"StandardScaler or MinMaxScaler, or lower lr, which is {self.lr:g}."
         )
 
