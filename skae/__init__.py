@@ -1,16 +1,20 @@
 """Autoencoders for scikit-learn: written like ``PCA``, trained by PyTorch."""
 
-from skae import datasets, exceptions
+from skae import datasets, densities, exceptions, metrics
 from skae.base import BaseAutoencoder
-from skae.conv import ConvAutoencoder
-from skae.dense import DenseAutoencoder
+from skae.conv import ConvAutoencoder, ConvVariationalAutoencoder
+from skae.dense import DenseAutoencoder, DenseVariationalAutoencoder
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BaseAutoencoder",
     "ConvAutoencoder",
+    "ConvVariationalAutoencoder",
     "DenseAutoencoder",
+    "DenseVariationalAutoencoder",
     "datasets",
+    "densities",
     "exceptions",
+    "metrics",
 ]

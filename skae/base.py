@@ -1,25 +1,20 @@
 """BaseAutoencoder: what all autoencoders of this package do, step by step."""
 
-from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from skae import array_api, engine, optimizers, parameters, schedules
 from skae.callbacks import check_for_partial_fit, copy_callbacks, early_stopping, schedule
+from skae.coders import Coder, SquaredErrors, make_corruption
 from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
 from skae.documentation import document
-from skae.losses import ReconstructionLoss
-from skae.networks import Coder, SquaredErrors
+from skae.losses import CodePenalty, ReconstructionLoss, with_terms
 from skae.rows import (
     ENCODING_TOLERANCE,
     RANGE_TOLERANCE,
@@ -31,14 +26,17 @@ from skae.rows import (
     refuse_sparse,
     warn_out_of_range,
 )
-from skae.rules import COMMON_RULES
+from skae.rules import CommonParameters
+from skae.sampling import SamplingMixin
 from skae.seeding import DrawFrom, make_generator
 from skae.sources import Rows
 from skae.validation import validated_rows
 
 
 @document
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseAutoencoder(
+    SamplingMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, CommonParameters
+):
     """Base class of the autoencoders: all but the networks.
 
     A subclass gives the networks by one method, ``_build_networks(n_features)``,
@@ -78,59 +76,6 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     >>> LinearAutoencoder(2, max_epochs=5).fit_transform(X).shape
     (150, 2)
     """
-
-    _parameter_rules = COMMON_RULES
-
-    def __init__(
-        self,
-        n_components: int = 32,
-        *,
-        activation: str = "relu",
-        latent_activation: str = "identity",
-        output_activation: str = "auto",
-        loss: str = "squared_error",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-        lr: float = 5e-3,
-        lr_schedule: str = "auto",
-        weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
-        gradient_clip_value: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
-        device: str | torch.device = "auto",
-        verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.activation = activation
-        self.latent_activation = latent_activation
-        self.output_activation = output_activation
-        self.loss = loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.max_epochs = max_epochs
-        self.gradient_clip_value = gradient_clip_value
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     # Fitting ----------------------------------------------------------------------
 
@@ -246,6 +191,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 vars(self).update(before)
             raise
         self._adopt(net)
+        self._describe_codes(rows)
+        if not partial:
+            self._check_codes()
         return rows
 
     def _check_partial(self, goes_on, settings):
@@ -300,10 +248,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             settings = settings | {"lr_schedule": lr_schedule}
         generator = make_generator(self.random_state)
         with torch.device("cpu"), DrawFrom(generator):
-            encoder, decoder = self._build_networks(self.n_features_in_)
+            networks = self._build_networks(self.n_features_in_)
+            encoder, decoder = (c.float() for c in self._make_coders(*networks))
         return engine.AutoencoderNet(
-            Coder(encoder, self.latent_activation).float(),
-            Coder(decoder, self.output_activation_).float(),
+            encoder,
+            decoder,
+            make_corruption(self.noise, self.noise_level),
             criterion=self._build_loss(),
             generator=generator,
             device=str(device),
@@ -319,9 +269,32 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             "returns an encoder and a decoder, both torch.nn.Module."
         )
 
+    def _n_encoder_outputs(self):
+        """How many numbers the encoder's network must put out for a row."""
+        return self.n_components
+
+    def _make_coders(self, encoder, decoder):
+        """Return encoder and decoder with their last activations."""
+        return (
+            Coder(encoder, self._code_activation()),
+            Coder(decoder, self.output_activation_),
+        )
+
+    def _code_activation(self):
+        """The activation that ends the encoder."""
+        return self.latent_activation
+
     def _build_loss(self):
         """Return what training minimises: a module of the net's output and the rows."""
+        terms = [] if self.penalty is None else [CodePenalty(self.penalty, self.alpha)]
+        return with_terms(self._reconstruction_loss(), terms + self._code_terms())
+
+    def _reconstruction_loss(self):
         return ReconstructionLoss(self.loss, self.output_activation_)
+
+    def _code_terms(self):
+        """What training minimises besides, of the codes: a list of modules."""
+        return []
 
     def _adopt(self, net):
         """Take a trained net as the model of this estimator."""
@@ -333,6 +306,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_iter_ = len(net.loss_curve_)
         self.device_ = net.device
         self._n_features_out = self.n_components
+        self.density_ = None
+
+    def _describe_codes(self, rows):
+        """Find out what the codes of the training rows are distributed like."""
+        self._fit_density_to(rows, self.latent_density)
+
+    def _check_codes(self):
+        """Warn where the codes of a model whose training is over are of no use."""
 
     # Using the model --------------------------------------------------------------
 

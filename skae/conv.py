@@ -14,6 +14,7 @@ from skae.documentation import document
 from skae.exceptions import ImageShapeWarning, warn
 from skae.networks import POOLINGS, conv_decoder, conv_encoder
 from skae.rows import looks_channels_last
+from skae.variational import VariationalMixin, variational_rules
 
 
 @document
@@ -102,6 +103,11 @@ class ConvAutoencoder(BaseAutoencoder):
         latent_activation: str = "identity",
         output_activation: str = "auto",
         loss: str = "squared_error",
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        penalty: str | None = None,
+        alpha: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         lr: float = 5e-3,
         lr_schedule: str = "auto",
@@ -127,6 +133,11 @@ class ConvAutoencoder(BaseAutoencoder):
             latent_activation=latent_activation,
             output_activation=output_activation,
             loss=loss,
+            noise=noise,
+            noise_level=noise_level,
+            penalty=penalty,
+            alpha=alpha,
+            latent_density=latent_density,
             optimizer=optimizer,
             lr=lr,
             lr_schedule=lr_schedule,
@@ -154,18 +165,23 @@ class ConvAutoencoder(BaseAutoencoder):
         self.hidden_layer_sizes = hidden_layer_sizes
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
-        sizes = [*parameters.layer_sizes(self.hidden_layer_sizes), self.n_components]
+        hidden = parameters.layer_sizes(self.hidden_layer_sizes)
         shape, channels = self.image_shape_, parameters.layer_sizes(self.conv_channels)
         return (
             conv_encoder(
-                shape, channels, self.kernel_size, self.pooling, sizes, self.activation
+                shape,
+                channels,
+                self.kernel_size,
+                self.pooling,
+                [*hidden, self._n_encoder_outputs()],
+                self.activation,
             ),
             conv_decoder(
                 shape,
                 channels,
                 self.kernel_size,
                 self.upsampling,
-                sizes[::-1],
+                [self.n_components, *hidden[::-1]],
                 self.activation,
             ),
         )
@@ -212,3 +228,142 @@ class ConvAutoencoder(BaseAutoencoder):
                 f"{given[0]} channels, give images: X.reshape{(-1, *given)}."
             )
         return given
+
+
+@document
+class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
+    """Variational autoencoder with convolutional networks, for images and signals.
+
+    The networks are those of `ConvAutoencoder`; codes and loss are those of
+    `DenseVariationalAutoencoder`.
+
+    Parameters
+    ----------
+    n_components : int, default=32
+        Size of the codes; at least 1.
+    image_shape : tuple of int, default=None
+        (channels, height, width) of the images in the rows; (height, width) stands for
+        one channel. None takes the shape of images given as such; for flat rows, it
+        takes a square image of one channel where n_features is a square, else a signal
+        (1, 1, n_features), with an `ImageShapeWarning`. Any size works.
+    conv_channels : int or sequence of int, default=(16, 32)
+        Channels of each convolution, () for none; the image is halved after each, odd
+        sides rounded up and sides of one pixel left alone.
+    kernel_size : int, default=3
+        Height and width of the convolutions' kernels, in pixels.
+    pooling : {"max", "average"}, default="max"
+        What halves the image: the maximum or the mean of 2 x 2 pixels.
+    upsampling : {"nearest", "transpose"}, default="nearest"
+        What doubles it in the decoder: "nearest" repeats each pixel, then convolves;
+        "transpose" is a transposed convolution with stride 2.
+    hidden_layer_sizes : int or sequence of int, default=(512,)
+        Units in the fully connected layers between the convolutions and the codes; the
+        decoder mirrors them. () for none.
+    {variational_parameters}
+
+    Attributes
+    ----------
+    {common_attributes}
+    {variational_attributes}
+
+    See Also
+    --------
+    ConvAutoencoder : The same networks, with codes that are not random.
+    DenseVariationalAutoencoder : Fully connected networks.
+
+    References
+    ----------
+    .. [1] D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
+       constrained variational framework", ICLR 2017.
+    .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
+       with calibrated decoders", ICML 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ConvVariationalAutoencoder
+    >>> images = load_digits().images / 16
+    >>> vae = ConvVariationalAutoencoder(8, max_epochs=2, random_state=0).fit(images)
+    >>> vae.sample(3).shape
+    (3, 8, 8)
+    """
+
+    _parameter_rules = variational_rules(ConvAutoencoder._parameter_rules)
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        *,
+        image_shape: Sequence[int] | None = None,
+        conv_channels: int | Sequence[int] = (16, 32),
+        kernel_size: int = 3,
+        pooling: str = "max",
+        upsampling: str = "nearest",
+        hidden_layer_sizes: int | Sequence[int] = (512,),
+        activation: str = "relu",
+        output_activation: str = "auto",
+        loss: str = "gaussian",
+        beta: float = 1.0,
+        n_couplings: int = 8,
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        penalty: str | None = None,
+        alpha: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        gradient_clip_value: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            image_shape=image_shape,
+            conv_channels=conv_channels,
+            kernel_size=kernel_size,
+            pooling=pooling,
+            upsampling=upsampling,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            noise=noise,
+            noise_level=noise_level,
+            penalty=penalty,
+            alpha=alpha,
+            latent_density=latent_density,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            max_epochs=max_epochs,
+            gradient_clip_value=gradient_clip_value,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            precision=precision,
+            device=device,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.beta = beta
+        self.n_couplings = n_couplings

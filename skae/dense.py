@@ -11,6 +11,7 @@ from skae import parameters
 from skae.base import BaseAutoencoder
 from skae.documentation import document
 from skae.networks import dense_layers
+from skae.variational import VariationalMixin, variational_rules
 
 
 @document
@@ -80,6 +81,11 @@ class DenseAutoencoder(BaseAutoencoder):
         latent_activation: str = "identity",
         output_activation: str = "auto",
         loss: str = "squared_error",
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        penalty: str | None = None,
+        alpha: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         lr: float = 5e-3,
         lr_schedule: str = "auto",
@@ -105,6 +111,11 @@ class DenseAutoencoder(BaseAutoencoder):
             latent_activation=latent_activation,
             output_activation=output_activation,
             loss=loss,
+            noise=noise,
+            noise_level=noise_level,
+            penalty=penalty,
+            alpha=alpha,
+            latent_density=latent_density,
             optimizer=optimizer,
             lr=lr,
             lr_schedule=lr_schedule,
@@ -133,8 +144,132 @@ class DenseAutoencoder(BaseAutoencoder):
         if self.decoder_hidden_layer_sizes is not None:
             decoder_hidden = parameters.layer_sizes(self.decoder_hidden_layer_sizes)
         return (
-            dense_layers([n_features, *hidden, self.n_components], self.activation),
+            dense_layers(
+                [n_features, *hidden, self._n_encoder_outputs()], self.activation
+            ),
             dense_layers(
                 [self.n_components, *decoder_hidden, n_features], self.activation
             ),
         )
+
+
+@document
+class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
+    """Variational autoencoder with fully connected networks.
+
+    The encoder gives each row a normal distribution of codes, the loss draws these
+    towards a standard normal prior, and the decoder learns to restore rows from random
+    codes (Kingma and Welling 2014). So codes drawn at random decode into new rows far
+    better than those of a plain autoencoder do.
+
+    Parameters
+    ----------
+    n_components : int, default=32
+        Size of the codes; at least 1.
+    hidden_layer_sizes : int or sequence of int, default=(512,)
+        Units in the encoder's layers between rows and codes; () for none.
+    decoder_hidden_layer_sizes : int or sequence of int, default=None
+        Units in the decoder's layers between codes and rows. None mirrors the encoder.
+    {variational_parameters}
+
+    Attributes
+    ----------
+    {common_attributes}
+    {variational_attributes}
+
+    See Also
+    --------
+    DenseAutoencoder : The same networks, with codes that are not random.
+    ConvVariationalAutoencoder : Convolutional networks, for images and signals.
+
+    References
+    ----------
+    .. [1] D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
+       constrained variational framework", ICLR 2017.
+    .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training
+       with calibrated decoders", ICML 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenseVariationalAutoencoder
+    >>> X = load_digits().data / 16
+    >>> vae = DenseVariationalAutoencoder(8, max_epochs=5, random_state=0).fit(X)
+    >>> vae.sample(3).shape
+    (3, 64)
+    >>> mean, std = vae.posterior(X)
+    >>> std.shape
+    (1797, 8)
+    """
+
+    _parameter_rules = variational_rules(DenseAutoencoder._parameter_rules)
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        *,
+        hidden_layer_sizes: int | Sequence[int] = (512,),
+        decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
+        activation: str = "relu",
+        output_activation: str = "auto",
+        loss: str = "gaussian",
+        beta: float = 1.0,
+        n_couplings: int = 8,
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        penalty: str | None = None,
+        alpha: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        gradient_clip_value: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            hidden_layer_sizes=hidden_layer_sizes,
+            decoder_hidden_layer_sizes=decoder_hidden_layer_sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            noise=noise,
+            noise_level=noise_level,
+            penalty=penalty,
+            alpha=alpha,
+            latent_density=latent_density,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            max_epochs=max_epochs,
+            gradient_clip_value=gradient_clip_value,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            precision=precision,
+            device=device,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.beta = beta
+        self.n_couplings = n_couplings

@@ -1,6 +1,7 @@
 """What the estimators' docstrings share, written once."""
 
 import inspect
+import re
 
 COMMON_PARAMETERS = """
 activation : str, default="relu"
@@ -15,6 +16,23 @@ loss : str, default="squared_error"
     What training minimises, as a mean over all elements: "squared_error",
     "absolute_error", "huber" (squared up to 1, absolute beyond) or
     "binary_cross_entropy" (for values in [0, 1]).
+noise : {None, "gaussian", "masking"}, default=None
+    What rows are changed by before they are encoded while training, so that the
+    network learns to remove it (Vincent et al. 2010): "gaussian" adds normal noise,
+    "masking" sets elements to 0. What is restored is the row without noise.
+noise_level : float, default=0.25
+    Standard deviation of the noise in units of `X`; of "masking", the probability of an
+    element to be set to 0, below 1.
+penalty : {None, "l1", "l2"}, default=None
+    Penalty on the codes: their mean absolute value, which makes codes sparse, or their
+    mean square, which holds them together (Ghosh et al. 2020, "RAE").
+alpha : float, default=0.001
+    Weight of the penalty beside the loss.
+latent_density : str or density, default="gaussian_mixture"
+    What `sample` draws codes from, fitted to the codes of the training rows at the end
+    of `fit`: "normal" (independent components), "gaussian" (with covariances),
+    "gaussian_mixture", "kde" (a kernel density), "standard_normal", or an object with
+    `fit` and `sample`, such as scikit-learn's mixtures, which is cloned. None fits none.
 optimizer : str or type, default="adam"
     A torch optimizer class, a `functools.partial` of one, or a name: "adadelta",
     "adagrad", "adam", "adamw", "nadam", "radam", "rmsprop" or "sgd".
@@ -75,6 +93,8 @@ encoder_ : torch.nn.Module
     Maps flat float32 rows (batch, n_features) to codes (batch, n_components).
 decoder_ : torch.nn.Module
     Maps codes to flat rows, output activation included.
+density_ : density or None
+    The density that was fitted to the codes; None where `latent_density` is.
 net_ : skorch.NeuralNet
     The net that was trained: ``net_.module_``, ``net_.history`` and so on.
 loss_curve_ : list of float
@@ -98,15 +118,60 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 """
 
 
+LIKELIHOOD = """
+loss : str, default="gaussian"
+    What training minimises of the reconstruction, as a mean over all elements: minus the
+    log-likelihood of the data. "gaussian" is that of normal errors whose scale is
+    learned, so that it fits data of any scale (Rybkin et al. 2021);
+    "binary_cross_entropy" is for values in [0, 1]; "squared_error" is that of normal
+    errors with variance 1/2, "absolute_error" of Laplace's with scale 1, "huber" between
+    them.
+beta : float, default=1.0
+    Weight of the divergence of the codes from the prior (Higgins et al. 2017). With 1,
+    and a loss that is a likelihood, training minimises minus the evidence lower bound,
+    divided by n_features.
+n_couplings : int, default=8
+    Coupling layers of a flow: an invertible network that makes standard normal variables
+    of the codes (Dinh et al. 2017, "Real NVP"). Learned with the rest, it lets codes keep
+    apart what lies apart, and yet rows drawn from the prior look real. 0 leaves it
+    out: codes themselves are drawn towards the standard normal prior, as by Kingma and
+    Welling.
+"""
+
+VARIATIONAL_ATTRIBUTES = """
+kl_per_component_ : ndarray of shape (n_components,)
+    Divergence of each component's distribution, given a row, from the prior, in nats: a
+    mean over at most 10,000 training rows, near 0 where the component says nothing of a
+    row. With a flow, from the component's normal distribution over all rows.
+"""
+
+
+def _variational(parameters):
+    """The shared parameters as a variational autoencoder has them."""
+    entries = re.split(r"^(?=\w+ : )", parameters.strip() + "\n", flags=re.MULTILINE)
+    kept = [entry for entry in entries if not entry.startswith("latent_activation")]
+    return "".join(
+        LIKELIHOOD.lstrip() if entry.startswith("loss :") else entry for entry in kept
+    )
+
+
+SHARED = {
+    "{common_parameters}": COMMON_PARAMETERS,
+    "{variational_parameters}": _variational(COMMON_PARAMETERS),
+    "{common_attributes}": COMMON_ATTRIBUTES,
+    "{variational_attributes}": VARIATIONAL_ATTRIBUTES,
+}
+
+
 def document(estimator_class):
     """Put the shared parameters and attributes into a class's docstring.
 
-    Decorates a class whose docstring has lines ``{common_parameters}`` and
-    ``{common_attributes}``.
+    Decorates a class whose docstring has lines such as ``{common_parameters}``, the
+    names in `SHARED`.
     """
     if estimator_class.__doc__ is not None:  # None under python -OO
         docstring = inspect.cleandoc(estimator_class.__doc__)
-        docstring = docstring.replace("{common_parameters}", COMMON_PARAMETERS.strip())
-        docstring = docstring.replace("{common_attributes}", COMMON_ATTRIBUTES.strip())
+        for name, text in SHARED.items():
+            docstring = docstring.replace(name, text.strip())
         estimator_class.__doc__ = docstring
     return estimator_class

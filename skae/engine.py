@@ -16,10 +16,11 @@ from tqdm.notebook import tqdm_notebook
 from skae import graphs, resuming
 from skae.batches import Batches, Resident, place
 from skae.callbacks import looks_at_batches, raised_by_statement, to_save
+from skae.coders import Autoencoder
 from skae.gradients import written_out
-from skae.networks import Autoencoder
 from skae.optimizers import STEPS_BETWEEN_DROPS, drop_negligible
 from skae.precision import autocast, float32_products
+from skae.seeding import on_device
 
 
 class RowsDataset(Dataset):
@@ -65,8 +66,10 @@ class AutoencoderNet(NeuralNet):
     ----------
     encoder, decoder : Coder
         Fresh networks; the net trains them in place.
+    corruption : torch.nn.Module or None
+        What changes rows before they are encoded while training.
     generator : torch.Generator
-        Draws the order of the rows in each epoch.
+        Draws the order of the rows in each epoch, and noise.
     shuffle : bool
         Whether it does; otherwise the order stays.
     lr_schedule : callable or None
@@ -94,6 +97,7 @@ class AutoencoderNet(NeuralNet):
         self,
         encoder,
         decoder,
+        corruption,
         *,
         generator,
         shuffle,
@@ -108,6 +112,7 @@ class AutoencoderNet(NeuralNet):
             Autoencoder,
             module__encoder=encoder,
             module__decoder=decoder,
+            module__corruption=corruption,
             predict_nonlinearity=decoder.activation,
             train_split=None,
             **net_params,
@@ -119,7 +124,7 @@ class AutoencoderNet(NeuralNet):
         self.gradient_clip_value = gradient_clip_value
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_weights_ = self.captured_step_ = None
+        self.saved_ = self.last_weights_ = self.captured_step_ = self.noise_ = None
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
@@ -162,6 +167,8 @@ class AutoencoderNet(NeuralNet):
     def _train(self, rows, epochs):
         try:
             dataset = RowsDataset(place(rows, torch.device(self.device)))
+            if self.module_.is_random:
+                self.noise_ = on_device(self.generator_, torch.device(self.device))
             self.notify("on_train_begin", X=dataset, y=None)
             self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
@@ -175,7 +182,7 @@ class AutoencoderNet(NeuralNet):
             raise
         finally:
             self._set_training(False)
-            self.last_weights_ = None
+            self.last_weights_ = self.noise_ = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run the epochs, until they are done or a callback asks to stop."""
@@ -297,6 +304,8 @@ class AutoencoderNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """What the module puts out, in float32; while training, computed as asked."""
+        if self.module_.training and self.noise_ is not None:
+            fit_params = fit_params | {"generator": self.noise_}
         if self.precision != "bfloat16" or not self.module_.training:
             return super().infer(x, **fit_params)
         with autocast(self.precision, self.device):
@@ -347,7 +356,7 @@ class AutoencoderNet(NeuralNet):
         """Within it, steps are replayed from a graph where they can be."""
         if self._can_capture():
             self.captured_step_ = graphs.CapturedStep(
-                self._lean_step, self.optimizer_, self.batch_size
+                self._lean_step, self.optimizer_, self.batch_size, self.noise_
             )
         try:
             yield
@@ -443,6 +452,7 @@ class AutoencoderNet(NeuralNet):
             "saved_": resuming.to_save(self),
             "last_weights_": None,
             "captured_step_": None,
+            "noise_": None,
         }
 
     def __setstate__(self, state):

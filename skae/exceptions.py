@@ -3,7 +3,12 @@
 import sys
 import warnings
 
-__all__ = ["DeviceUnavailableWarning", "ImageShapeWarning", "OutputRangeWarning"]
+__all__ = [
+    "DeviceUnavailableWarning",
+    "ImageShapeWarning",
+    "OutputRangeWarning",
+    "PosteriorCollapseWarning",
+]
 
 
 class ImageShapeWarning(UserWarning):
@@ -16,6 +21,10 @@ class OutputRangeWarning(UserWarning):
 
 class DeviceUnavailableWarning(UserWarning):
     """A fitted model names a device that this machine lacks; the CPU is used."""
+
+
+class PosteriorCollapseWarning(UserWarning):
+    """The codes of a variational model say nothing of the rows."""
 
 
 def warn(message, category):

@@ -7,8 +7,8 @@ ones, what is saved is a tenth. The products are those that autograd makes, in i
 import torch
 from torch import nn
 
+from skae.coders import Autoencoder
 from skae.losses import ReconstructionLoss
-from skae.networks import Autoencoder
 
 aten = torch.ops.aten
 
@@ -30,6 +30,8 @@ def written_out(module, criterion):
     criterion : ReconstructionLoss
     """
     if type(module) is not Autoencoder or type(criterion) is not ReconstructionLoss:
+        return None
+    if module.is_random:
         return None
     parts = [module.encoder.body, module.encoder.activation, module.decoder.body]
     layers = []

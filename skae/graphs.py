@@ -19,12 +19,15 @@ def is_capturable(optimizer):
     return is_adam and all(group["fused"] for group in optimizer.param_groups)
 
 
-def capture(step, device):
+def capture(step, device, generator=None):
     """Capture what `step` does on a CUDA device; returns a function that does it again.
 
-    The tensors that it used stay where they are, the one that it returned too.
+    The tensors that it used stay where they are, the one that it returned too. What it
+    draws from the generator, each replay draws anew.
     """
     graph = torch.cuda.CUDAGraph()
+    if generator is not None:
+        graph.register_generator_state(generator)
     # Other threads may prepare rows for the device, or compute on it, meanwhile.
     stream, mode = torch.cuda.Stream(device), "thread_local"
     capturing = torch.cuda.graph(graph, stream=stream, capture_error_mode=mode)
@@ -53,14 +56,17 @@ class CapturedStep:
     optimizer : torch.optim.Adam or torch.optim.AdamW
         On a CUDA device.
     batch_size : int
+    generator : torch.Generator or None, default=None
+        What the step draws random numbers from, on the device.
     capture : callable
         As the function of this name.
     """
 
-    def __init__(self, step, optimizer, batch_size, capture=capture):
+    def __init__(self, step, optimizer, batch_size, generator=None, capture=capture):
         self.step = step
         self.optimizer = optimizer
         self.batch_size = batch_size
+        self.generator = generator
         self.capture = capture
         self.n_warm_ups = 0
         self.replay = None
@@ -91,7 +97,7 @@ class CapturedStep:
 
     def release(self):
         """Drop the graph; the learning rate becomes a number again."""
-        self.replay = self.rows = self.capture = None
+        self.replay = self.rows = self.capture = self.generator = None
         for group in self.optimizer.param_groups:
             group["lr"] = float(group["lr"])
             group["capturable"] = False
@@ -107,7 +113,9 @@ class CapturedStep:
         self._take_rates_back()
         self.rows = rows.clone()
         try:
-            self.replay = self.capture(lambda: self.step(self.rows), rows.device)
+            self.replay = self.capture(
+                lambda: self.step(self.rows), rows.device, self.generator
+            )
         except RuntimeError:  # it asks the CPU for something, as a user's layer may
             self.capture = None
 

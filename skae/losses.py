@@ -1,5 +1,7 @@
 """What training minimises."""
 
+import math
+
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
@@ -13,6 +15,12 @@ LOSSES = {
     "huber": functional.huber_loss,
     "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
 }
+
+
+CODE_SIZES = {"l1": torch.abs, "l2": torch.square}
+
+# Of the scale that `LearnedScaleLoss` learns, the least share of the rows' variance.
+LEAST_VARIANCE = 1e-6
 
 
 class ReconstructionLoss(nn.Module):
@@ -36,7 +44,7 @@ class ReconstructionLoss(nn.Module):
 
     def forward(self, outputs, X):
         """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
-        raw, _ = outputs
+        raw, *_ = outputs
         if self.of_sigmoid:
             return SquaredErrorOfSigmoid.apply(raw, X)
         return self.error(self.activation(raw), X)
@@ -50,6 +58,116 @@ class ReconstructionLoss(nn.Module):
             raw = raw.detach().requires_grad_()
             loss = self.error(self.activation(raw), X)
         return loss.detach(), torch.autograd.grad(loss, raw)[0]
+
+
+class LearnedScaleLoss(nn.Module):
+    """Minus the log-likelihood of normal data whose scale is learned, per element.
+
+    The scale that fits a batch best is its root mean squared error, so that the loss is
+    its logarithm, but for a constant, and minimises the squared error whatever the units
+    of the data are (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE
+    training with calibrated decoders").
+
+    Parameters
+    ----------
+    output_activation : {"identity", "relu", "tanh", "sigmoid"}
+        Applied to the network's output first.
+    """
+
+    def __init__(self, output_activation):
+        super().__init__()
+        self.activation = ACTIVATIONS[output_activation]()
+
+    def forward(self, outputs, X):
+        """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
+        variance = functional.mse_loss(self.activation(outputs[0]), X)
+        least = LEAST_VARIANCE * X.var(correction=0) + torch.finfo(X.dtype).tiny
+        return (1 + math.log(2 * math.pi) + (variance + least).log()) / 2
+
+
+class CodePenalty(nn.Module):
+    """Mean absolute or squared code, times a weight.
+
+    Parameters
+    ----------
+    penalty : {"l1", "l2"}
+    alpha : float
+        The weight.
+    """
+
+    def __init__(self, penalty, alpha):
+        super().__init__()
+        self.size = CODE_SIZES[penalty]
+        self.alpha = alpha
+
+    def forward(self, outputs):
+        _, codes, *_ = outputs
+        return self.alpha * self.size(codes).mean()
+
+
+class PriorDivergence(nn.Module):
+    """Divergence of random codes from the standard normal prior, times a weight.
+
+    Parameters
+    ----------
+    beta : float
+        The weight (Higgins et al. 2017, "beta-VAE").
+    n_features : int
+        The loss is a mean over so many elements of a row, and the divergence with it.
+    """
+
+    def __init__(self, beta, n_features):
+        super().__init__()
+        self.weight = beta / n_features
+
+    def forward(self, outputs):
+        """(mean² + variance - 1 - log variance) / 2, Kingma and Welling 2014."""
+        _, _, mean, log_variance = outputs
+        divergences = mean.square() + log_variance.exp() - 1 - log_variance
+        return self.weight * divergences.sum(dim=1).mean() / 2
+
+
+class FlowPriorDivergence(PriorDivergence):
+    """The same where a flow makes standard normal variables of codes.
+
+    It is an estimate from the codes that were drawn, of log q(code | row) - log p(code),
+    with log q at its mean.
+    """
+
+    def forward(self, outputs):
+        """(base² - 1 - log variance) / 2 - log volume, `base` being the flow's output."""
+        _, _, base, log_variance, log_volume = outputs
+        divergences = (base.square() - 1 - log_variance).sum(dim=1) / 2 - log_volume
+        return self.weight * divergences.mean()
+
+
+class PenalisedLoss(nn.Module):
+    """A loss of the reconstruction and terms of the codes, added up.
+
+    Parameters
+    ----------
+    reconstruction : torch.nn.Module
+        Takes what `Autoencoder.forward` put out, and the rows.
+    terms : list of torch.nn.Module
+        Each takes what `Autoencoder.forward` put out.
+    """
+
+    def __init__(self, reconstruction, terms):
+        super().__init__()
+        self.reconstruction = reconstruction
+        self.terms = nn.ModuleList(terms)
+
+    def forward(self, outputs, X):
+        """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
+        loss = self.reconstruction(outputs, X)
+        for term in self.terms:
+            loss = loss + term(outputs)
+        return loss
+
+
+def with_terms(reconstruction, terms):
+    """The loss of the reconstruction, with terms of the codes where there are some."""
+    return PenalisedLoss(reconstruction, terms) if terms else reconstruction
 
 
 def squared_error_of_sigmoid(raw, X):

@@ -1,6 +1,6 @@
-"""The networks: builders of encoders and decoders, and the pair that is trained.
+"""The networks: builders of encoders and decoders.
 
-A builder returns a network without its last activation. `Coder` adds that one, so
+A builder returns a network without its last activation. `coders.Coder` adds that one, so
 that losses which want the values before it (cross-entropy from logits) can have them.
 """
 
@@ -35,54 +35,6 @@ ACTIVATION_RANGES = {
 }
 
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
-
-
-class Coder(nn.Module):
-    """A network and the activation that ends it.
-
-    Parameters
-    ----------
-    body : torch.nn.Module
-        Maps (batch, n_in) to (batch, n_out).
-    activation : {"identity", "relu", "tanh", "sigmoid"}
-        Applied to what `body` puts out.
-    """
-
-    def __init__(self, body, activation):
-        super().__init__()
-        self.body = body
-        self.activation = ACTIVATIONS[activation]()
-        parts = body.modules()
-        self.works_in_place = any(getattr(part, "inplace", False) for part in parts)
-
-    def raw(self, X):
-        """What `body` puts out; `X` stays as it is, for it may be the caller's data."""
-        return self.body(X.clone() if self.works_in_place else X)
-
-    def forward(self, X):
-        return self.activation(self.raw(X))
-
-
-class Autoencoder(nn.Module):
-    """An encoder and a decoder, trained as one.
-
-    Parameters
-    ----------
-    encoder : Coder
-        Maps rows (batch, n_features) to codes (batch, n_components).
-    decoder : Coder
-        Maps codes to rows.
-    """
-
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-
-    def forward(self, X):
-        """Return the reconstruction before its output activation, and the codes."""
-        codes = self.encoder(X)
-        return self.decoder.raw(codes), codes
 
 
 def dense_layers(sizes, activation):
@@ -291,21 +243,3 @@ def _initialised(convolution):
     nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)
     return convolution
-
-
-class SquaredErrors(nn.Module):
-    """Mean squared reconstruction error of each row.
-
-    Parameters
-    ----------
-    encoder, decoder : torch.nn.Module
-        Map rows to codes and codes to rows.
-    """
-
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-
-    def forward(self, X):
-        return (self.decoder(self.encoder(X)) - X).square().mean(dim=1)  # (batch,)

@@ -1,10 +1,17 @@
-"""What the parameters that all estimators share may be."""
+"""The parameters that all estimators share: names, defaults, and what each may be."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import torch
+from sklearn.base import BaseEstimator
 
 from skae import optimizers, schedules
 from skae.callbacks import are_callbacks
-from skae.losses import LOSSES
+from skae.coders import CORRUPTIONS
+from skae.densities import DENSITIES, is_density
+from skae.losses import CODE_SIZES, LOSSES
 from skae.networks import ACTIVATION_RANGES, ACTIVATIONS
 from skae.parameters import Rule, boolean, integer, one_of, only, real
 from skae.precision import PRECISIONS
@@ -15,6 +22,13 @@ COMMON_RULES = {
     "latent_activation": one_of(*ACTIVATION_RANGES),
     "output_activation": one_of("auto", *ACTIVATION_RANGES),
     "loss": one_of(*LOSSES),
+    "noise": only(None) | one_of(*CORRUPTIONS),
+    "noise_level": real(0),
+    "penalty": only(None) | one_of(*CODE_SIZES),
+    "alpha": real(0),
+    "latent_density": only(None)
+    | one_of(*DENSITIES)
+    | Rule("a density with fit and sample, such as GaussianMixture(50)", is_density),
     "optimizer": one_of(*optimizers.OPTIMIZERS)
     | Rule("a torch optimizer class", optimizers.is_optimizer_class),
     "lr": real(0, open_ends=True),
@@ -37,3 +51,70 @@ COMMON_RULES = {
     | integer(0, 2**32 - 1)
     | Rule("a numpy RandomState", lambda value: isinstance(value, np.random.RandomState)),
 }
+
+
+class CommonParameters(BaseEstimator):
+    """Stores the parameters that all estimators share, and holds their rules."""
+
+    _parameter_rules = COMMON_RULES
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        *,
+        activation: str = "relu",
+        latent_activation: str = "identity",
+        output_activation: str = "auto",
+        loss: str = "squared_error",
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        penalty: str | None = None,
+        alpha: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        gradient_clip_value: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.activation = activation
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.noise = noise
+        self.noise_level = noise_level
+        self.penalty = penalty
+        self.alpha = alpha
+        self.latent_density = latent_density
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_epochs = max_epochs
+        self.gradient_clip_value = gradient_clip_value
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state

@@ -4,6 +4,7 @@ import functools
 import inspect
 import secrets
 
+import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from torch.overrides import TorchFunctionMode
@@ -46,6 +47,24 @@ def make_generator(random_state):
     else:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
     return torch.Generator().manual_seed(seed)
+
+
+def make_random_state(random_state):
+    """A RandomState, seeded from scikit-learn's `random_state`.
+
+    What is given stays as it is, but that a RandomState gives one number.
+    """
+    if random_state is None:
+        return np.random.RandomState(secrets.randbits(32))
+    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+
+
+def on_device(generator, device):
+    """The generator itself on the CPU; on another device, one seeded by it."""
+    if device.type == "cpu":
+        return generator
+    seed = torch.randint(2**63 - 1, (), generator=generator, device="cpu")
+    return torch.Generator(device).manual_seed(int(seed))
 
 
 class DrawFrom(TorchFunctionMode):

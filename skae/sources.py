@@ -8,6 +8,9 @@ import torch
 # What torch can hold as it is, at no more than float32's size.
 SMALL_TYPES = {np.dtype(name) for name in ("float32", "float16", "uint8", "int8", "bool")}
 
+# Rows of a stream that are read together where some are picked.
+STREAM_RUN = 100
+
 # What is read at a time where the rows are only looked through.
 CHUNK_BYTES = 4 * 2**20
 
@@ -100,6 +103,19 @@ class Rows:
         tensor = torch.from_numpy(_writeable(array))
         return tensor.float() if tensor.dtype == torch.float64 else tensor
 
+    def some(self, n_rows, rng):
+        """Rows of about so many of these at random; the same where there are no more.
+
+        Of a stream, they are runs of rows that stand together.
+        """
+        if len(self) <= n_rows:
+            return self
+        length = STREAM_RUN if self.streamed else 1
+        n_runs = n_rows // length
+        starts = rng.choice(len(self) // length, n_runs, replace=False) * length
+        picked = Picked(self.array, np.sort(starts), length)
+        return Rows(picked, streamed=self.streamed)
+
     def _slice(self, start, stop):
         """The rows as they are: no float yet, and not checked."""
         rows = np.asarray(self.array[start:stop])
@@ -119,6 +135,35 @@ class Rows:
         # What is in a file, or read-only, is not to be written to through the tensor.
         is_kept = isinstance(self.array, np.memmap) or not rows.flags.writeable
         return torch.from_numpy(rows.copy() if is_kept else rows)
+
+
+class Picked:
+    """Some rows of an array that slices, in runs of as many that stand together.
+
+    Parameters
+    ----------
+    array : array-like of shape (n_samples, ...)
+    starts : ndarray of int
+        The first row of each run.
+    length : int
+        Number of rows in each run.
+    """
+
+    def __init__(self, array, starts, length):
+        self.array = array
+        self.starts = starts
+        self.length = length
+        self.shape = (len(starts) * length, *array.shape[1:])
+        self.dtype = array.dtype
+
+    def __getitem__(self, part):
+        first, last = part.start // self.length, -(-part.stop // self.length)
+        runs = [
+            self.array[start : start + self.length]
+            for start in self.starts[first:last].tolist()
+        ]
+        within = part.start - first * self.length
+        return np.concatenate(runs)[within : within + part.stop - part.start]
 
 
 def _writeable(array):

@@ -14,36 +14,36 @@ import torch
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 
-from skae import ConvAutoencoder, DenseAutoencoder
+from skae import (
+    ConvAutoencoder,
+    ConvVariationalAutoencoder,
+    DenseAutoencoder,
+    DenseVariationalAutoencoder,
+)
 
 torch.set_num_threads(1)
 
 
+SMALL_DENSE = {"hidden_layer_sizes": (16,), "max_epochs": 3}
+SMALL_CONV = {"conv_channels": (4, 8), "hidden_layer_sizes": (16,), "max_epochs": 2}
+SMALL = {"n_components": 4, "batch_size": 32, "random_state": 0}
+SMALL_VARIATIONAL = {"n_couplings": 2}
+
+
 def small_dense(**params):
-    return DenseAutoencoder(
-        **{
-            "n_components": 4,
-            "hidden_layer_sizes": (16,),
-            "max_epochs": 3,
-            "batch_size": 32,
-            "random_state": 0,
-        }
-        | params
-    )
+    return DenseAutoencoder(**SMALL | SMALL_DENSE | params)
 
 
 def small_conv(**params):
-    return ConvAutoencoder(
-        **{
-            "n_components": 4,
-            "conv_channels": (4, 8),
-            "hidden_layer_sizes": (16,),
-            "max_epochs": 2,
-            "batch_size": 32,
-            "random_state": 0,
-        }
-        | params
-    )
+    return ConvAutoencoder(**SMALL | SMALL_CONV | params)
+
+
+def small_dense_variational(**params):
+    return DenseVariationalAutoencoder(**SMALL | SMALL_DENSE | SMALL_VARIATIONAL | params)
+
+
+def small_conv_variational(**params):
+    return ConvVariationalAutoencoder(**SMALL | SMALL_CONV | SMALL_VARIATIONAL | params)
 
 
 class Rates(Callback):
@@ -60,6 +60,15 @@ class Rates(Callback):
 @pytest.fixture(params=[small_dense, small_conv], ids=["dense", "conv"])
 def make_small(request):
     """Each estimator in a small and quick form; takes parameters to change."""
+    return request.param
+
+
+@pytest.fixture(
+    params=[small_dense, small_conv, small_dense_variational, small_conv_variational],
+    ids=["dense", "conv", "dense variational", "conv variational"],
+)
+def make_any(request):
+    """All estimators, where it matters what the codes are."""
     return request.param
 
 

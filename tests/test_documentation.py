@@ -14,16 +14,41 @@ from tiny_images import write_idx
 
 import skae
 from skae import schedules
+from skae.sampling import SamplingMixin
+from skae.variational import VariationalMixin
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
 MODULES = ["skae", *(f"skae.{m.name}" for m in pkgutil.iter_modules(skae.__path__))]
-ESTIMATORS = [skae.BaseAutoencoder, skae.DenseAutoencoder, skae.ConvAutoencoder]
-METHODS = [
-    pytest.param(getattr(skae.BaseAutoencoder, name), id=name)
-    for name in vars(skae.BaseAutoencoder)
-    if not name.startswith("_") and callable(getattr(skae.BaseAutoencoder, name))
+ESTIMATORS = [
+    skae.BaseAutoencoder,
+    skae.DenseAutoencoder,
+    skae.ConvAutoencoder,
+    skae.DenseVariationalAutoencoder,
+    skae.ConvVariationalAutoencoder,
 ]
-FUNCTIONS = [pytest.param(skae.datasets.fetch_images, id="fetch_images"), *METHODS]
+DENSITIES = [getattr(skae.densities, name) for name in skae.densities.__all__]
+OWNERS = [
+    skae.BaseAutoencoder,
+    SamplingMixin,
+    VariationalMixin,
+    skae.densities.Gaussian.__mro__[1],
+]
+METHODS = [
+    pytest.param(method, id=f"{owner.__name__}.{name}")
+    for owner in OWNERS
+    for name, method in vars(owner).items()
+    if not name.startswith("_") and callable(method)
+]
+METRICS = [
+    pytest.param(getattr(skae.metrics, name), id=name)
+    for name in skae.metrics.__all__
+    if name[0].islower()
+]
+FUNCTIONS = [
+    pytest.param(skae.datasets.fetch_images, id="fetch_images"),
+    *METRICS,
+    *METHODS,
+]
 
 
 def public_parameters(function):
@@ -84,8 +109,20 @@ def test_a_function_documents_parameters_returns_and_shapes(function):
 
 def test_public_names_are_these_and_no_others():
     classes = {name for name, value in vars(skae).items() if inspect.isclass(value)}
-    assert classes == {"BaseAutoencoder", "ConvAutoencoder", "DenseAutoencoder"}
-    assert set(skae.__all__) == classes | {"datasets", "exceptions"}
+    assert classes == {estimator.__name__ for estimator in ESTIMATORS}
+    modules = {"datasets", "densities", "exceptions", "metrics"}
+    assert set(skae.__all__) == classes | modules
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+def test_a_density_documents_its_parameters_and_attributes(density):
+    assert documentation_faults(density) == []
+    sections = NumpyDocString(inspect.getdoc(density))
+    described = {attribute.name for attribute in sections["Attributes"]}
+    fitted = density().fit([[0.0, 1.0], [1.0, 0.0], [3.0, 2.0]])
+    public = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
+    assert described == public
+    assert sections["Examples"]
 
 
 @pytest.mark.parametrize(

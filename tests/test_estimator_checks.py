@@ -22,10 +22,24 @@ from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
 )
 
-from skae import ConvAutoencoder, DenseAutoencoder
-from skae.exceptions import ImageShapeWarning, OutputRangeWarning
+from skae import (
+    ConvAutoencoder,
+    ConvVariationalAutoencoder,
+    DenseAutoencoder,
+    DenseVariationalAutoencoder,
+)
+from skae.exceptions import (
+    ImageShapeWarning,
+    OutputRangeWarning,
+    PosteriorCollapseWarning,
+)
 
-ESTIMATORS = [DenseAutoencoder, ConvAutoencoder]
+ESTIMATORS = [
+    DenseAutoencoder,
+    ConvAutoencoder,
+    DenseVariationalAutoencoder,
+    ConvVariationalAutoencoder,
+]
 
 # What scikit-learn applies to its own estimators beside check_estimator.
 OWN_CHECKS = [
@@ -46,7 +60,7 @@ OWN_CHECKS = [
 # Warnings are errors in this suite; only skae's own, by their names, are let through.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::skae.exceptions.{warning.__name__}")
-    for warning in (ImageShapeWarning, OutputRangeWarning)
+    for warning in (ImageShapeWarning, OutputRangeWarning, PosteriorCollapseWarning)
 ]
 
 

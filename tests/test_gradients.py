@@ -7,9 +7,10 @@ from conftest import small_conv, small_dense
 from skorch.callbacks import Callback
 from torch import nn
 
+from skae.coders import Autoencoder, Coder
 from skae.gradients import written_out
 from skae.losses import LOSSES, ReconstructionLoss
-from skae.networks import Autoencoder, Coder, dense_layers
+from skae.networks import dense_layers
 
 
 def autoencoder(activation="relu", latent_activation="identity", sizes=(6, 5, 3)):

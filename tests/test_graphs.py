@@ -33,7 +33,7 @@ def make_step(weight):
     return step, optimizer, sizes
 
 
-def rerun(step, device):
+def rerun(step, device, generator):
     """Stands for a capture: a replay runs the step on the same tensors again."""
     return step
 
@@ -42,14 +42,14 @@ def test_full_batches_are_replayed_on_one_tensor_and_short_ones_are_not(weight):
     step, optimizer, _ = make_step(weight)
     seen = []
 
-    def capture(step_on_static_rows, device):
+    def capture(step_on_static_rows, device, generator):
         def replay():
             seen.append(True)
             return step_on_static_rows()
 
         return replay
 
-    captured = CapturedStep(step, optimizer, 4, capture)
+    captured = CapturedStep(step, optimizer, 4, capture=capture)
     batches = [torch.full((4, 1), float(i)) for i in range(8)] + [torch.ones(3, 1)]
     for rows in batches:
         captured(rows)
@@ -60,7 +60,7 @@ def test_replays_train_as_plain_steps_do(weight):
     other = torch.nn.Parameter(torch.zeros(()))
     plain, _, _ = make_step(other)
     step, optimizer, _ = make_step(weight)
-    captured = CapturedStep(step, optimizer, 4, rerun)
+    captured = CapturedStep(step, optimizer, 4, capture=rerun)
     for i in range(9):
         rows = torch.full((4 if i != 5 else 2, 1), float(i))
         assert captured(rows) == plain(rows)
@@ -71,11 +71,11 @@ def test_what_cannot_be_captured_is_trained_as_it_is(weight):
     step, optimizer, sizes = make_step(weight)
     attempts = []
 
-    def capture(step, device):
+    def capture(step, device, generator):
         attempts.append(True)
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    captured = CapturedStep(step, optimizer, 4, capture)
+    captured = CapturedStep(step, optimizer, 4, capture=capture)
     for _ in range(9):
         captured(torch.ones(4, 1))
     assert len(attempts) == 1
@@ -84,7 +84,7 @@ def test_what_cannot_be_captured_is_trained_as_it_is(weight):
 
 def test_the_rate_is_in_a_tensor_until_release(weight):
     step, optimizer, _ = make_step(weight)
-    captured = CapturedStep(step, optimizer, 4, rerun)
+    captured = CapturedStep(step, optimizer, 4, capture=rerun)
     [group] = optimizer.param_groups
     assert isinstance(group["lr"], torch.Tensor)
     assert group["capturable"]
@@ -110,11 +110,11 @@ def test_a_rate_that_a_callback_sets_reaches_the_graph(weight):
     step, optimizer, _ = make_step(weight)
     rates = []
 
-    def capture(step, device):
+    def capture(step, device, generator):
         [rate] = [group["lr"] for group in optimizer.param_groups]
         return lambda: rates.append(float(rate))
 
-    captured = CapturedStep(step, optimizer, 4, capture)
+    captured = CapturedStep(step, optimizer, 4, capture=capture)
     for number in range(6):
         if number == 5:
             optimizer.param_groups[0]["lr"] = 0.5

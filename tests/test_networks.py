@@ -3,13 +3,11 @@
 import pytest
 import torch
 
+from skae.coders import Autoencoder, Coder, SquaredErrors
 from skae.networks import (
     ACTIVATIONS,
     MONOTONE_ACTIVATIONS,
-    Autoencoder,
-    Coder,
     EnlargeConvolve,
-    SquaredErrors,
     conv_decoder,
     conv_encoder,
     dense_layers,

@@ -6,9 +6,22 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.mixture import GaussianMixture
 from skorch.callbacks import EpochTimer
 
-from skae import ConvAutoencoder, DenseAutoencoder
+from skae import (
+    ConvAutoencoder,
+    ConvVariationalAutoencoder,
+    DenseAutoencoder,
+    DenseVariationalAutoencoder,
+)
+
+ESTIMATORS = (
+    DenseAutoencoder,
+    ConvAutoencoder,
+    DenseVariationalAutoencoder,
+    ConvVariationalAutoencoder,
+)
 
 WRONG = {
     "n_components": [0, -1, 2.0, "3", None, True],
@@ -16,6 +29,13 @@ WRONG = {
     "latent_activation": ["gelu", None],
     "output_activation": ["softmax", None],
     "loss": ["mse", None],
+    "noise": ["salt", 0.1, True],
+    "noise_level": [-0.1, None, float("nan"), "much"],
+    "penalty": ["l3", 1, True],
+    "alpha": [-1e-3, None, float("inf")],
+    "latent_density": ["gauss", object(), GaussianMixture, 3],
+    "beta": [-1, None, "1", float("nan")],
+    "n_couplings": [-1, 2.5, None, "8"],
     "optimizer": ["adagrads", None, torch.nn.Linear, torch.optim, torch.optim.Optimizer],
     "lr": [0, -1.0, float("inf"), float("nan"), "fast", None, True],
     "lr_schedule": ["linear", None],
@@ -44,7 +64,7 @@ WRONG = {
 }
 CASES = [
     pytest.param(estimator, name, value, id=f"{estimator.__name__}-{name}-{value!r}"[:60])
-    for estimator in (DenseAutoencoder, ConvAutoencoder)
+    for estimator in ESTIMATORS
     for name in inspect.signature(estimator).parameters
     for value in WRONG[name]
 ]
@@ -71,7 +91,7 @@ def test_a_subclass_may_leave_parameters_out():
 
 
 def test_every_parameter_has_a_rule():
-    for estimator in (DenseAutoencoder, ConvAutoencoder):
+    for estimator in ESTIMATORS:
         rules = set(estimator._parameter_rules) | {"device"}  # devices check their own
         assert rules == set(inspect.signature(estimator).parameters)
 

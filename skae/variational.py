@@ -1,0 +1,162 @@
+"""VariationalMixin: what makes an autoencoder a variational one."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from skae import array_api
+from skae.coders import Coder, GaussianCoder, Posterior
+from skae.exceptions import PosteriorCollapseWarning, warn
+from skae.flows import CouplingFlow, FlowPrior
+from skae.losses import (
+    FlowPriorDivergence,
+    LearnedScaleLoss,
+    PriorDivergence,
+    ReconstructionLoss,
+)
+from skae.parameters import integer, one_of, real
+from skae.rows import ENCODING_TOLERANCE
+
+LIKELIHOODS = (
+    "gaussian",
+    "binary_cross_entropy",
+    "squared_error",
+    "absolute_error",
+    "huber",
+)
+
+# Units in the hidden layers of the flow's networks.
+FLOW_HIDDEN_SIZE = 128
+
+# Rows that the divergence of each component is a mean over, where there are more.
+DESCRIBED_ROWS = 10_000
+
+# A component whose divergence from the prior is below this, in nats, says nothing.
+SILENT = 0.01
+
+
+def variational_rules(rules):
+    """A plain autoencoder's rules for parameters, for its variational sibling."""
+    kept = {name: rule for name, rule in rules.items() if name != "latent_activation"}
+    return kept | {
+        "loss": one_of(*LIKELIHOODS),
+        "beta": real(0),
+        "n_couplings": integer(0),
+    }
+
+
+class VariationalMixin:
+    """Codes that are normal variables, and a loss that draws them towards the prior.
+
+    The encoder's network puts out two numbers for each component: the mean and the
+    logarithm of the variance. To go before the autoencoder in the list of base classes.
+    """
+
+    def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the codes of `X` are distributed like: independent normals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images of the shape that `fit` saw.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components)
+            Means, which `transform` returns too.
+        std : ndarray of shape (n_samples, n_components)
+            Standard deviations.
+        """
+        check_is_fitted(self)
+        both = self._run(Posterior(self.encoder_), X, "posterior", ENCODING_TOLERANCE)
+        mean, std = np.split(both, 2, axis=1)
+        return array_api.like(X, mean), array_api.like(X, std)
+
+    def _n_encoder_outputs(self):
+        return 2 * self.n_components
+
+    def _code_activation(self):
+        return "identity"
+
+    def _make_coders(self, encoder, decoder):
+        flow = None
+        if self._has_flow():
+            flow = CouplingFlow(self.n_components, self.n_couplings, FLOW_HIDDEN_SIZE)
+        return GaussianCoder(encoder, flow), Coder(decoder, self.output_activation_)
+
+    def _has_flow(self):
+        """Whether there is a flow; a single component has nothing to be coupled to."""
+        return self.n_couplings > 0 and self.n_components > 1
+
+    def _reconstruction_loss(self):
+        if self.loss == "gaussian":
+            return LearnedScaleLoss(self.output_activation_)
+        return ReconstructionLoss(self.loss, self.output_activation_)
+
+    def _code_terms(self):
+        divergence = FlowPriorDivergence if self._has_flow() else PriorDivergence
+        return [divergence(self.beta, self.n_features_in_)]
+
+    def _describe_codes(self, rows):
+        some = rows.some(DESCRIBED_ROWS, np.random.RandomState(0))
+        both = self._run_on(Posterior(self.encoder_), some).astype(np.float64)
+        mean, std = np.split(both, 2, axis=1)
+        place, variance = 0.0, 1.0  # the prior's, or those of all rows together
+        if self._has_flow():
+            place = mean.mean(axis=0)
+            variance = mean.var(axis=0) + np.square(std).mean(axis=0)
+        ratio = np.square(std) / variance
+        divergences = np.square(mean - place) / variance + ratio - 1 - np.log(ratio)
+        self.kl_per_component_ = divergences.mean(axis=0) / 2
+        super()._describe_codes(rows)
+
+    def _check_codes(self):
+        if self.kl_per_component_.max() < SILENT:
+            warn(
+                "The posterior has collapsed: the codes of all rows are distributed like "
+                f"the prior (the greatest of kl_per_component_ is "
+                f"{self.kl_per_component_.max():.2g} nats), so that they say nothing of "
+                f"the rows. Lower beta, which is {self.beta:g}, or train longer.",
+                PosteriorCollapseWarning,
+            )
+
+    def _unfitted_density(self, latent_density, rng):
+        is_prior = isinstance(latent_density, str) and latent_density == "standard_normal"
+        if is_prior and self.encoder_.flow is not None:
+            return FlowPrior(self.encoder_.flow)
+        return super()._unfitted_density(latent_density, rng)
+
+    def _ways(self, starts, ends, shares):
+        """Along arcs of the sphere that the standard normal prior is near to."""
+        if self.encoder_.flow is None:
+            return arcs(starts, ends, shares)
+        prior = FlowPrior(self.encoder_.flow)
+        ways = arcs(prior.to_base(starts), prior.to_base(ends), shares)
+        codes = prior.to_codes(ways.reshape(-1, ways.shape[2]))
+        return codes.reshape(ways.shape).astype(starts.dtype)
+
+
+def arcs(starts, ends, shares):
+    """Points on the arcs between rows, straight where two point the same way or back.
+
+    Parameters
+    ----------
+    starts, ends : ndarray of shape (n_samples, n_components)
+    shares : ndarray of shape (n_steps,)
+        Shares of the way, from 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_steps, n_components)
+    """
+    lengths = np.linalg.norm(starts, axis=1) * np.linalg.norm(ends, axis=1)
+    products = (starts * ends).sum(axis=1)
+    cosines = np.divide(products, lengths, out=np.ones_like(products), where=lengths > 0)
+    angles = np.arccos(cosines.clip(-1, 1))[:, None, None]
+    is_straight = np.sin(angles) < 1e-4
+    angles = np.where(is_straight, 1.0, angles)
+    shares = shares[:, None]  # (n_steps, 1), beside (n_samples, 1, n_components)
+    starts, ends = starts[:, None], ends[:, None]
+    curved = np.sin((1 - shares) * angles) * starts + np.sin(shares * angles) * ends
+    straight = starts + shares * (ends - starts)
+    return np.where(is_straight, straight, curved / np.sin(angles))
