@@ -144,8 +144,10 @@ class SamplingMixin:
 
         Parameters
         ----------
-        X_a, X_b : array-like of shape (n_samples, n_features)
-            Rows to start from, and to go to: as many of each.
+        X_a : array-like of shape (n_samples, n_features)
+            Rows to start from, or images.
+        X_b : array-like of shape (n_samples, n_features)
+            Rows to go to, as many.
         n_steps : int, default=10
             Number of rows on each way, both ends included; at least 2.
 
