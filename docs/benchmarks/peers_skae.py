@@ -28,6 +28,7 @@ class AfterEpoch(skorch.callbacks.Callback):
 def make_estimator(recipe, image_shape, mirrored=False, **settings):
     """The recipe's estimator; `mirrored` makes the dense decoder mirror its encoder."""
     settings = SETTINGS | {"hidden_layer_sizes": recipes.HIDDEN} | settings
+    settings["latent_density"] = None  # no peer fits one
     if recipe == "conv":
         return ConvAutoencoder(recipes.N_COMPONENTS, image_shape=image_shape, **settings)
     if not mirrored:

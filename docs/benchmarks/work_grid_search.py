@@ -44,7 +44,9 @@ def search_twice(n_jobs, copies=2, max_epochs=10):
     from skae import DenseAutoencoder
 
     X = np.tile(load_digits().data.astype(np.float32), (copies, 1))
-    autoencoder = DenseAutoencoder(max_epochs=max_epochs, device="cpu", random_state=0)
+    autoencoder = DenseAutoencoder(
+        max_epochs=max_epochs, latent_density=None, device="cpu", random_state=0
+    )
     search = GridSearchCV(
         make_pipeline(MinMaxScaler(), autoencoder),
         {

@@ -59,6 +59,7 @@ def measure(n_rows, n_features, n_components, max_epochs, repeats):
 
     autoencoder = DenseAutoencoder(
         n_components,
+        latent_density=None,
         batch_size=BATCH_SIZE,
         max_epochs=max_epochs,
         device="cpu",

@@ -39,7 +39,7 @@ def run(settings):
 
 
 def _skae(n_components, **settings):
-    return DenseAutoencoder(n_components, device="cpu", **settings)
+    return DenseAutoencoder(n_components, latent_density=None, device="cpu", **settings)
 
 
 def _compare_imports(settings):
