@@ -104,7 +104,9 @@ class BaseAutoencoder(
             If `X` is sparse.
         KeyboardInterrupt
             On Ctrl-C. After the first epoch, the estimator then holds the usable model
-            of the last full one.
+            of the last full one, without a density.
+        Exception
+            What the density raises. The estimator is then trained, without a density.
         """
         self._train(X)
         return self
@@ -133,8 +135,12 @@ class BaseAutoencoder(
         The learning rate is `lr`, without a schedule, and the optimizer goes on from the
         state that it is in; the first call starts a new model. Five calls on the same
         rows are a fit of five epochs with ``lr_schedule="constant"``. What the networks,
-        `loss`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are is decided
-        by the first call.
+        `loss`, `noise`, `penalty`, `optimizer`, `weight_decay`, `callbacks` and
+        `random_state` are is decided by the first call, as are the numbers that go with
+        them.
+
+        Each call fits the density anew, to the codes of its rows. Of a stream, set
+        ``latent_density=None`` and call `fit_density` at the end.
 
         Parameters
         ----------
@@ -157,6 +163,8 @@ class BaseAutoencoder(
             before.
         KeyboardInterrupt
             On Ctrl-C. The estimator is then as it was before.
+        Exception
+            What the density raises. The estimator is then trained, without a density.
         """
         self._train(X, partial=True)
         return self
@@ -254,7 +262,7 @@ class BaseAutoencoder(
             encoder,
             decoder,
             make_corruption(self.noise, self.noise_level),
-            criterion=self._build_loss(),
+            criterion=self._build_loss(encoder),
             generator=generator,
             device=str(device),
             **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
@@ -276,23 +284,19 @@ class BaseAutoencoder(
     def _make_coders(self, encoder, decoder):
         """Return encoder and decoder with their last activations."""
         return (
-            Coder(encoder, self._code_activation()),
+            Coder(encoder, self.latent_activation),
             Coder(decoder, self.output_activation_),
         )
 
-    def _code_activation(self):
-        """The activation that ends the encoder."""
-        return self.latent_activation
-
-    def _build_loss(self):
+    def _build_loss(self, encoder):
         """Return what training minimises: a module of the net's output and the rows."""
         terms = [] if self.penalty is None else [CodePenalty(self.penalty, self.alpha)]
-        return with_terms(self._reconstruction_loss(), terms + self._code_terms())
+        return with_terms(self._reconstruction_loss(), terms + self._code_terms(encoder))
 
     def _reconstruction_loss(self):
         return ReconstructionLoss(self.loss, self.output_activation_)
 
-    def _code_terms(self):
+    def _code_terms(self, encoder):
         """What training minimises besides, of the codes: a list of modules."""
         return []
 

@@ -95,10 +95,15 @@ def early_stopping(n_iter_no_change, tol):
     """The callback behind the parameter: it restores the best weights."""
     return (
         EARLY_STOPPING,
-        EarlyStopping(
-            patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop
-        ),
+        StopsEarly(patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop),
     )
+
+
+class StopsEarly(EarlyStopping):
+    """skorch's, for losses below zero too: likelihoods of small errors are."""
+
+    def _calc_new_threshold(self, score):
+        return score - self.threshold * abs(score)
 
 
 def _any_of(kind, callbacks):

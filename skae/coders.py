@@ -7,7 +7,7 @@ without one, all of this is a function of the rows alone.
 import torch
 from torch import nn
 
-from skae.networks import ACTIVATIONS
+from skae.networks import ACTIVATION_RANGES, ACTIVATIONS
 
 # Standard deviations of codes are kept from e^-10 to e^10, where float32 can square them.
 MAX_LOG_VARIANCE = 20.0
@@ -30,6 +30,7 @@ class Coder(nn.Module):
         super().__init__()
         self.body = body
         self.activation = ACTIVATIONS[activation]()
+        self.range = ACTIVATION_RANGES[activation]
         parts = body.modules()
         self.works_in_place = any(getattr(part, "inplace", False) for part in parts)
 

@@ -13,7 +13,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skae import array_api
 from skae import expectation_maximisation as em
+from skae.parameters import check_parameters, integer, one_of, random_state, real
 
 __all__ = ["Gaussian", "GaussianMixture", "KernelDensity", "Normal", "StandardNormal"]
 
@@ -27,8 +29,10 @@ MAX_PAIRS = 4_000_000  # distances that are held at a time
 BANDWIDTHS = np.geomspace(0.02, 2.0, 30)  # in units of the codes' standard deviations
 
 
-class _Density(BaseEstimator):
-    """What the densities share: checks, and a seed for each."""
+class Density(BaseEstimator):
+    """What the densities share: the checks."""
+
+    _parameter_rules = {}
 
     def fit(self, X, y=None):
         """Fit the density.
@@ -45,7 +49,8 @@ class _Density(BaseEstimator):
         self : object
             The fitted density.
         """
-        X = check_array(X, dtype=np.float64)
+        check_parameters(self, self._parameter_rules)
+        X = check_array(array_api.to_numpy(X), dtype=np.float64)
         self.n_features_in_ = X.shape[1]
         self._fit(X)
         return self
@@ -82,7 +87,7 @@ class _Density(BaseEstimator):
             In natural units.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=np.float64)
+        X = check_array(array_api.to_numpy(X), dtype=np.float64)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} was fitted on "
@@ -91,7 +96,7 @@ class _Density(BaseEstimator):
         return self._score_samples(X)
 
 
-class StandardNormal(_Density):
+class StandardNormal(Density):
     """Independent normal codes with mean 0 and variance 1: a variational model's prior.
 
     Attributes
@@ -117,7 +122,7 @@ class StandardNormal(_Density):
         return self._factors.log_density(X)
 
 
-class Gaussian(_Density):
+class Gaussian(Density):
     """A normal distribution with a full covariance matrix.
 
     Attributes
@@ -179,7 +184,7 @@ class Normal(Gaussian):
         return np.diag(np.square(centred).mean(axis=0))
 
 
-class GaussianMixture(_Density):
+class GaussianMixture(Density):
     """A mixture of normal distributions, fitted quickly.
 
     The codes are brought to unit covariance. k-means, from k-means++, gives the first
@@ -195,10 +200,9 @@ class GaussianMixture(_Density):
         be less than two rows for each element of a mean, or the fit would take long.
     max_iter : int, default=4
         Number of iterations; half of them on at most 12,000 rows.
-    device : str, default="cpu"
-        torch device to compute on.
     random_state : int, RandomState instance or None, default=None
-        Draws the order of the rows, of which the first are used first.
+        Draws the order of the rows, of which the first are used first. None is NumPy's
+        global state.
 
     Attributes
     ----------
@@ -227,17 +231,21 @@ class GaussianMixture(_Density):
     [0, 50]
     """
 
+    _parameter_rules = {
+        "n_components": one_of("auto") | integer(1),
+        "max_iter": integer(1),
+        "random_state": random_state(),
+    }
+
     def __init__(
         self,
         n_components="auto",
         *,
         max_iter=4,
-        device="cpu",
         random_state=None,
     ):
         self.n_components = n_components
         self.max_iter = max_iter
-        self.device = device
         self.random_state = random_state
 
     def _fit(self, X):
@@ -252,7 +260,6 @@ class GaussianMixture(_Density):
                 whole._factors.whiten(X),
                 min(n_components, len(X)),
                 self.max_iter,
-                self.device,
                 check_random_state(self.random_state),
             )
             factor = whole._factors.factor
@@ -276,11 +283,11 @@ class GaussianMixture(_Density):
             return np.logaddexp.reduce(logs + np.log(self.weights_), axis=1)
 
 
-class KernelDensity(_Density):
+class KernelDensity(Density):
     """A normal distribution around each row, all with the covariance of the codes scaled.
 
-    It draws close to the rows that it was fitted on: the codes of samples are nearly
-    copies of training codes.
+    It holds all rows that it was fitted on, and draws close to them: what is sampled is
+    nearly a copy of a training row.
 
     Parameters
     ----------
@@ -288,7 +295,7 @@ class KernelDensity(_Density):
         Scale of each normal distribution, in standard deviations of the codes. "auto"
         takes, of thirty from 0.02 to 2, the one that makes held-out codes most likely.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows that the bandwidth is chosen with.
+        Draws the rows that the bandwidth is chosen with. None is NumPy's global state.
 
     Attributes
     ----------
@@ -305,6 +312,11 @@ class KernelDensity(_Density):
     >>> KernelDensity(random_state=0).fit(codes).sample(3, random_state=0).shape
     (3, 2)
     """
+
+    _parameter_rules = {
+        "bandwidth": one_of("auto") | real(0, open_ends=True),
+        "random_state": random_state(),
+    }
 
     def __init__(self, bandwidth="auto", *, random_state=None):
         self.bandwidth = bandwidth
@@ -342,7 +354,8 @@ class _Factors:
 
     def __init__(self, mean, covariance):
         scales = np.sqrt(covariance.diagonal())
-        scales = np.where(scales > 0, scales, 1.0)
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(mean)
+        scales = np.where(scales > rounding, scales, 1.0)
         correlation = covariance / scales / scales[:, None]
         variances, directions = np.linalg.eigh(correlation)
         deviations = np.sqrt(variances.clip(LEAST_VARIANCE))
@@ -442,5 +455,6 @@ def draw(density, n_samples, rng):
         if hasattr(density, "random_state"):
             density.random_state = rng
         drawn = density.sample(n_samples)
-    drawn = drawn[0] if isinstance(drawn, tuple) else drawn
+    if isinstance(drawn, tuple):  # these come in the order of their labels
+        return rng.permutation(drawn[0])
     return np.asarray(drawn)

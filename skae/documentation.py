@@ -31,7 +31,8 @@ alpha : float, default=0.001
 latent_density : str or density, default="gaussian_mixture"
     What `sample` draws codes from, fitted to the codes of the training rows at the end
     of `fit`: "normal" (independent components), "gaussian" (with covariances),
-    "gaussian_mixture", "kde" (a kernel density), "standard_normal", or an object with
+    "gaussian_mixture", "kde" (a kernel density, which holds all codes),
+    "standard_normal" (the prior of variational models), or an object with
     `fit` and `sample`, such as scikit-learn's mixtures, which is cloned. None fits none.
 optimizer : str or type, default="adam"
     A torch optimizer class, a `functools.partial` of one, or a name: "adadelta",
@@ -83,7 +84,8 @@ device : str or torch.device, default="auto"
 verbose : int, default=0
     0 is silent; 1 shows a progress bar with the loss.
 random_state : int, RandomState instance or None, default=None
-    Seeds the first weights and the order of the rows. An int gives the same model
+    Seeds the first weights, the order of the rows, which are held out, noise, the density
+    and what is sampled. An int gives the same model
     bit for bit on the same device with the same number of threads. None takes fresh
     entropy. The global random states are neither used nor changed.
 """
@@ -94,7 +96,8 @@ encoder_ : torch.nn.Module
 decoder_ : torch.nn.Module
     Maps codes to flat rows, output activation included.
 density_ : density or None
-    The density that was fitted to the codes; None where `latent_density` is.
+    The density that was fitted to the codes; None where `latent_density` is, or where
+    its fit was interrupted.
 net_ : skorch.NeuralNet
     The net that was trained: ``net_.module_``, ``net_.history`` and so on.
 loss_curve_ : list of float
@@ -122,7 +125,7 @@ LIKELIHOOD = """
 loss : str, default="gaussian"
     What training minimises of the reconstruction, as a mean over all elements: minus the
     log-likelihood of the data. "gaussian" is that of normal errors whose scale is
-    learned, so that it fits data of any scale (Rybkin et al. 2021);
+    the best for each batch, so that it fits data of any scale (Rybkin et al. 2021);
     "binary_cross_entropy" is for values in [0, 1]; "squared_error" is that of normal
     errors with variance 1/2, "absolute_error" of Laplace's with scale 1, "huber" between
     them.

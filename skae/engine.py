@@ -124,7 +124,8 @@ class AutoencoderNet(NeuralNet):
         self.gradient_clip_value = gradient_clip_value
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_weights_ = self.captured_step_ = self.noise_ = None
+        self.saved_ = self.last_weights_ = self.captured_step_ = None
+        self.noise_source_ = self.noise_ = None
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
@@ -168,7 +169,8 @@ class AutoencoderNet(NeuralNet):
         try:
             dataset = RowsDataset(place(rows, torch.device(self.device)))
             if self.module_.is_random:
-                self.noise_ = on_device(self.generator_, torch.device(self.device))
+                device = torch.device(self.device)
+                self.noise_source_ = on_device(self.generator_, device)
             self.notify("on_train_begin", X=dataset, y=None)
             self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
@@ -182,7 +184,7 @@ class AutoencoderNet(NeuralNet):
             raise
         finally:
             self._set_training(False)
-            self.last_weights_ = self.noise_ = None
+            self.last_weights_ = self.noise_source_ = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run the epochs, until they are done or a callback asks to stop."""
@@ -230,13 +232,16 @@ class AutoencoderNet(NeuralNet):
 
     def _pass_over(self, batches, prefix, step_fn, **fit_params):
         """Train, or validate, on all batches; their mean loss."""
-        self.run_single_epoch(
-            batches,
-            training=prefix == "train",
-            prefix=prefix,
-            step_fn=step_fn,
-            **fit_params,
-        )
+        training = prefix == "train"
+        if self.noise_source_ is not None:
+            always_the_same = torch.Generator(self.device).manual_seed(0)
+            self.noise_ = self.noise_source_ if training else always_the_same
+        try:
+            self.run_single_epoch(
+                batches, training=training, prefix=prefix, step_fn=step_fn, **fit_params
+            )
+        finally:
+            self.noise_ = None
         return self._mean_loss(prefix)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -304,7 +309,7 @@ class AutoencoderNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """What the module puts out, in float32; while training, computed as asked."""
-        if self.module_.training and self.noise_ is not None:
+        if self.noise_ is not None:
             fit_params = fit_params | {"generator": self.noise_}
         if self.precision != "bfloat16" or not self.module_.training:
             return super().infer(x, **fit_params)
@@ -356,7 +361,7 @@ class AutoencoderNet(NeuralNet):
         """Within it, steps are replayed from a graph where they can be."""
         if self._can_capture():
             self.captured_step_ = graphs.CapturedStep(
-                self._lean_step, self.optimizer_, self.batch_size, self.noise_
+                self._lean_step, self.optimizer_, self.batch_size, self.noise_source_
             )
         try:
             yield
@@ -452,6 +457,7 @@ class AutoencoderNet(NeuralNet):
             "saved_": resuming.to_save(self),
             "last_weights_": None,
             "captured_step_": None,
+            "noise_source_": None,
             "noise_": None,
         }
 

@@ -5,6 +5,7 @@ a product of the component's coefficients with the row's monomials. The sums tha
 means and covariances need are a product of the shares with the same monomials.
 """
 
+import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
 
@@ -23,7 +24,7 @@ CHUNK_ROWS = 4_096
 CENTRE_ITERATIONS = 3
 
 # Least variance within components, as a share of all: rows may stand on few points.
-LEAST_SHARE = 1e-6
+LEAST_SHARE = 1e-5
 
 
 def number_of_components(n_rows, n_features):
@@ -37,7 +38,7 @@ def number_of_components(n_rows, n_features):
     return max(most, 1)
 
 
-def fit_mixture(whitened, n_components, max_iter, device, rng):
+def fit_mixture(whitened, n_components, max_iter, rng):
     """Fit a mixture to rows of unit covariance.
 
     k-means gives the first components. The first half of the iterations is made on
@@ -48,7 +49,6 @@ def fit_mixture(whitened, n_components, max_iter, device, rng):
     whitened : ndarray of shape (n_samples, n_features)
     n_components : int
     max_iter : int
-    device : str or torch.device
     rng : RandomState
 
     Returns
@@ -57,14 +57,14 @@ def fit_mixture(whitened, n_components, max_iter, device, rng):
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray of shape (n_components, n_features, n_features)
     """
-    rows = torch.as_tensor(whitened, dtype=torch.float32).T  # (n_features, n_samples)
-    order = torch.as_tensor(rng.permutation(rows.shape[1]))
-    rows = rows[:, order].contiguous().to(device)
-    first, n_features = rows[:, :FIRST_ROWS], len(rows)
+    order = rng.permutation(len(whitened))
+    rows = np.ascontiguousarray(whitened[order].T, dtype=np.float32)
+    rows = torch.from_numpy(rows)  # (n_features, n_samples)
+    first, n_features = rows[:, : max(FIRST_ROWS, 2 * n_components)], len(rows)
     centres = _centres(first, n_components, rng)
     sums = _sums(first, lambda chunk, monomials: _nearest(chunk, centres))
     for number in range(max_iter):
-        log_density = _coefficients(*_maximise(sums, n_features)).to(rows)
+        log_density = _coefficients(*_maximise(sums, n_features)).float()
         part = first if number < max_iter // 2 else rows
         sums = _sums(part, _shares_by(log_density))
     return tuple(part.numpy() for part in _maximise(sums, n_features))
@@ -72,9 +72,9 @@ def fit_mixture(whitened, n_components, max_iter, device, rng):
 
 def _centres(rows, n_components, rng):
     """Centres by a few iterations of k-means from k-means++."""
-    few = rows[:, : max(CENTRE_ROWS, 2 * n_components)].T.cpu().numpy()
+    few = rows[:, : max(CENTRE_ROWS, 2 * n_components)].T.numpy()
     centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
-    centres = torch.as_tensor(centres).to(rows)
+    centres = torch.from_numpy(centres)
     for _ in range(CENTRE_ITERATIONS):
         shares = _nearest(rows, centres)
         counts = shares.sum(dim=1)[:, None]
@@ -99,13 +99,13 @@ def _sums(rows, shares_of):
     sums = 0.0
     for chunk in rows.split(CHUNK_ROWS, dim=1):
         monomials = _monomials(chunk)
-        sums = sums + (shares_of(chunk, monomials) @ monomials.T).cpu().double()
+        sums = sums + (shares_of(chunk, monomials) @ monomials.T).double()
     return sums
 
 
 def _monomials(rows):
     """The products of each two elements, the elements, and one: (n_monomials, rows)."""
-    first, second = _pairs(len(rows), rows.device)
+    first, second = _pairs(len(rows))
     ones = rows.new_ones(1, rows.shape[1])
     return torch.cat([rows[first] * rows[second], rows, ones])
 
@@ -119,14 +119,16 @@ def _maximise(sums, n_features):
     """
     counts, means = sums[:, -1], sums[:, -1 - n_features : -1]
     means = means / counts.clamp(1e-9)[:, None]
-    first, second = _pairs(n_features, sums.device)
+    first, second = _pairs(n_features)
     scatter = sums.new_zeros(len(sums), n_features, n_features)
     scatter[:, first, second] = scatter[:, second, first] = sums[:, : len(first)]
     scatter -= counts[:, None, None] * means[:, :, None] * means[:, None, :]
     pooled = scatter.sum(dim=0) / counts.sum()
-    pooled += LEAST_SHARE * torch.eye(n_features, dtype=sums.dtype)
     strength = n_features / 2 + 1
     covariances = (scatter + strength * pooled) / (counts + strength)[:, None, None]
+    # Squares of float32 numbers were subtracted: an error as large as their rounding.
+    sizes = 1 + means.square().sum(dim=1)[:, None]
+    covariances.diagonal(dim1=1, dim2=2).add_(LEAST_SHARE * sizes)
     return counts / counts.sum(), means, covariances
 
 
@@ -134,7 +136,7 @@ def _coefficients(shares, means, covariances):
     """The monomials' coefficients in the log density, (n_components, n_monomials)."""
     factors = torch.linalg.cholesky(covariances)
     precisions = torch.cholesky_inverse(factors)
-    first, second = _pairs(means.shape[1], means.device)
+    first, second = _pairs(means.shape[1])
     squares = precisions[:, first, second] * torch.where(first == second, 0.5, 1.0)
     linear = (precisions @ means[:, :, None])[:, :, 0]
     log_volumes = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
@@ -142,5 +144,5 @@ def _coefficients(shares, means, covariances):
     return torch.cat([-squares, linear, constants[:, None]], dim=1)
 
 
-def _pairs(n_features, device):
-    return torch.triu_indices(n_features, n_features, device=device)
+def _pairs(n_features):
+    return torch.triu_indices(n_features, n_features, device="cpu")

@@ -4,8 +4,9 @@ import copy
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import nn
+
+from skae.densities import Density
 
 # A layer scales an element by a factor between e^-2 and e^2.
 MAX_LOG_SCALE = 2.0
@@ -91,32 +92,34 @@ class AffineCoupling(nn.Module):
         return MAX_LOG_SCALE * torch.tanh(log_scale / MAX_LOG_SCALE), shift
 
 
-class FlowPrior:
-    """The prior of codes that a flow makes standard normal variables of: a density.
+class FlowPrior(Density):
+    """The prior of codes that a flow makes standard normal variables of.
 
-    It computes in float64 on the CPU.
+    It is learned with the networks, and so not changed by the codes that it is fitted
+    to. It computes in float64 on the CPU.
 
     Parameters
     ----------
     flow : CouplingFlow
-        Copied.
+        Copied when the density is fitted.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of components.
     """
 
     def __init__(self, flow):
-        self.flow = copy.deepcopy(flow).cpu().double().requires_grad_(False)
+        self.flow = flow
 
-    def fit(self, X, y=None):
-        """Note how long codes are; the flow was learned with the networks."""
-        self.n_features_in_ = X.shape[1]
-        return self
+    def _fit(self, X):
+        # What the estimator holds on the GPU is not to be saved with the density.
+        self.flow = copy.deepcopy(self.flow).cpu().double().requires_grad_(False)
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw codes, an array of shape (n_samples, n_components)."""
-        rng = check_random_state(random_state)
+    def _sample(self, n_samples, rng):
         return self.to_codes(rng.standard_normal((n_samples, self.n_features_in_)))
 
-    def score_samples(self, X):
-        """Return the logarithm of the density at each code, (n_samples,)."""
+    def _score_samples(self, X):
         base, log_volume = self.flow(_tensor(X))
         squares = base.square().sum(dim=1)
         constant = self.n_features_in_ * np.log(2 * np.pi)
@@ -132,4 +135,4 @@ class FlowPrior:
 
 
 def _tensor(array):
-    return torch.as_tensor(np.asarray(array), dtype=torch.float64)
+    return torch.as_tensor(np.asarray(array), dtype=torch.float64, device="cpu")

@@ -1,5 +1,6 @@
 """How good generated rows are: like real ones, as varied as real ones, and no copies."""
 
+import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_array
 
+from skae import array_api
 from skae.rows import flatten_images
 
 __all__ = [
@@ -25,6 +27,9 @@ CHUNK_ROWS = 4_096
 
 # Distances that are held at a time.
 MAX_PAIRS = 4_000_000
+
+# What distances may be off by, as a share of the rows' length.
+ROUNDING = 1e-6
 
 
 class PrecisionRecall(NamedTuple):
@@ -72,8 +77,9 @@ def frechet_distance(
     X_generated : array-like of shape (n_generated, n_features)
         Generated rows, or images.
     features : transformer, classifier or callable, default=None
-        What rows are compared by: a fitted transformer's `transform`, a fitted
-        classifier's `predict_proba`, or a function of the rows. None takes the rows.
+        What rows are compared by: a fitted transformer's `transform` or a fitted
+        classifier's `predict_proba`, which are given images as rows, or a function,
+        which is given what was given here. None takes the rows themselves.
 
     Returns
     -------
@@ -141,7 +147,8 @@ def precision_recall(
     Raises
     ------
     ValueError
-        If there are not more than `n_neighbors` rows of either.
+        If there are not more than `n_neighbors` rows of either, or it is no positive
+        integer.
 
     References
     ----------
@@ -156,6 +163,11 @@ def precision_recall(
     >>> precision_recall(X, X[:100] + 100)
     PrecisionRecall(precision=0.0, recall=0.0)
     """
+    if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 1:
+        raise ValueError(
+            f"precision_recall got n_neighbors={n_neighbors!r}; expected an integer of "
+            "at least 1."
+        )
     real, generated = _features_of(X_real, X_generated, features, least=n_neighbors + 1)
     return PrecisionRecall(
         precision=_share_among(generated, real, n_neighbors),
@@ -220,7 +232,7 @@ def class_coverage(
     classifier : classifier
         Fitted, with `predict_proba`.
     X_generated : array-like of shape (n_samples, n_features)
-        Generated rows.
+        Generated rows, or images, which the classifier is given as rows.
     threshold : float, default=0.95
         Probability of a class from which on a row counts as recognised.
 
@@ -256,7 +268,7 @@ def class_coverage(
             "that gives probabilities, for example LogisticRegression or "
             "CalibratedClassifierCV."
         )
-    probabilities = np.asarray(classifier.predict_proba(X_generated))
+    probabilities = np.asarray(classifier.predict_proba(_flat(X_generated)))
     n_classes = probabilities.shape[1]
     counts = np.bincount(probabilities.argmax(axis=1), minlength=n_classes)
     return ClassCoverage(
@@ -270,8 +282,7 @@ def _features_of(X_real, X_generated, features, least):
     function = _feature_function(features)
     both = []
     for name, X in (("X_real", X_real), ("X_generated", X_generated)):
-        values = function(X)
-        rows = check_array(flatten_images(values)[0], dtype=[np.float64, np.float32])
+        rows = check_array(_flat(function(X)), dtype=[np.float64, np.float32])
         if len(rows) < least:
             raise ValueError(f"{name} has {len(rows)} rows; expected at least {least}.")
         both.append(rows)
@@ -288,13 +299,18 @@ def _feature_function(features: Any) -> Callable:
         return lambda X: X
     for method in ("transform", "predict_proba"):
         if hasattr(features, method):
-            return getattr(features, method)
+            return lambda X: getattr(features, method)(_flat(X))
     if callable(features):
         return features
     raise ValueError(
         f"features={features!r} is not known; expected None, a fitted transformer, a "
         "fitted classifier with predict_proba, or a function of the rows."
     )
+
+
+def _flat(X):
+    """Rows, of images too, in NumPy's arrays."""
+    return flatten_images(array_api.to_numpy(X))[0]
 
 
 def _moments(rows):
@@ -319,12 +335,21 @@ def _root(covariance):
 
 def _share_among(rows, others, n_neighbors):
     """Share of the rows that lie in the neighbourhood of one of the others."""
-    search = NearestNeighbors(algorithm="brute").fit(others)
     # The nearest of itself is a row itself.
-    radii = search.kneighbors(others, n_neighbors + 1)[0][:, -1]
+    radii = np.concatenate(
+        [
+            np.partition(distances, n_neighbors, axis=1)[:, n_neighbors]
+            for distances in _distances(others, others)
+        ]
+    )
+    # Distances are from squares, and of copies not exactly 0.
+    radii += ROUNDING * np.sqrt(np.square(others, dtype=np.float64).sum(axis=1).mean())
+    among = [(distances <= radii).any(axis=1) for distances in _distances(rows, others)]
+    return float(np.concatenate(among).mean())
+
+
+def _distances(rows, others):
+    """Distances of rows from others, some rows at a time."""
     n_chunk = max(MAX_PAIRS // len(others), 1)
-    among = 0
     for start in range(0, len(rows), n_chunk):
-        distances = euclidean_distances(rows[start : start + n_chunk], others)
-        among += int((distances <= radii).any(axis=1).sum())
-    return among / len(rows)
+        yield euclidean_distances(rows[start : start + n_chunk], others)

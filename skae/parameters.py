@@ -96,6 +96,18 @@ def integers(minimum, *, lengths=None):
     )
 
 
+def random_state():
+    """What scikit-learn takes for a seed."""
+    return (
+        only(None)
+        | integer(0, 2**32 - 1)
+        | Rule(
+            "a numpy RandomState",
+            lambda value: isinstance(value, np.random.RandomState),
+        )
+    )
+
+
 def check_parameters(estimator, rules):
     """Raise a ValueError for the first parameter that its rule does not allow."""
     for name, rule in rules.items():

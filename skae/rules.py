@@ -13,7 +13,7 @@ from skae.coders import CORRUPTIONS
 from skae.densities import DENSITIES, is_density
 from skae.losses import CODE_SIZES, LOSSES
 from skae.networks import ACTIVATION_RANGES, ACTIVATIONS
-from skae.parameters import Rule, boolean, integer, one_of, only, real
+from skae.parameters import Rule, boolean, integer, one_of, only, random_state, real
 from skae.precision import PRECISIONS
 
 COMMON_RULES = {
@@ -47,9 +47,7 @@ COMMON_RULES = {
     "callbacks": only(None)
     | Rule("a list of skorch callbacks or (name, callback) pairs", are_callbacks),
     "verbose": integer(0) | boolean(),
-    "random_state": only(None)
-    | integer(0, 2**32 - 1)
-    | Rule("a numpy RandomState", lambda value: isinstance(value, np.random.RandomState)),
+    "random_state": random_state(),
 }
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skae import array_api, densities
-from skae.networks import ACTIVATION_RANGES
+from skae.rows import ENCODING_TOLERANCE
 from skae.seeding import make_random_state
 from skae.sources import Rows
 
@@ -36,7 +36,7 @@ class SamplingMixin:
             How many; at least 1.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows each time. None goes on with the estimator's own
-            random numbers, which begin anew with each fit.
+            random numbers, which begin anew with each fit, of the density too.
 
         Returns
         -------
@@ -116,7 +116,8 @@ class SamplingMixin:
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In natural units; the greater, the more usual.
+            In natural units; the greater, the more usual. In float64 where `X` is, else
+            in float32.
 
         Raises
         ------
@@ -130,8 +131,9 @@ class SamplingMixin:
                 f"density_ is a {type(density).__name__}, which has no score_samples. "
                 "Fit one that has: fit_density(X, 'gaussian_mixture')."
             )
-        codes = array_api.to_numpy(self.transform(X))
-        return array_api.like(X, np.asarray(density.score_samples(codes)))
+        codes = self._run(self.encoder_, X, "log_density", ENCODING_TOLERANCE)
+        log_density = np.asarray(density.score_samples(codes), dtype=codes.dtype)
+        return array_api.like(X, log_density)
 
     def interpolate(
         self, X_a: ArrayLike, X_b: ArrayLike, n_steps: int = 10
@@ -216,5 +218,5 @@ class SamplingMixin:
                 f"density_, a {type(self.density_).__name__}, drew an array of shape "
                 f"{codes.shape}; expected (n_samples, {self._n_features_out})."
             )
-        low, high = ACTIVATION_RANGES[self._code_activation()]
+        low, high = self.encoder_.range
         return codes.clip(low, high).astype(np.float32, order="C")

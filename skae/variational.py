@@ -75,48 +75,53 @@ class VariationalMixin:
     def _n_encoder_outputs(self):
         return 2 * self.n_components
 
-    def _code_activation(self):
-        return "identity"
-
     def _make_coders(self, encoder, decoder):
         flow = None
-        if self._has_flow():
+        if self.n_couplings > 0 and self.n_components > 1:  # one has no other to couple
             flow = CouplingFlow(self.n_components, self.n_couplings, FLOW_HIDDEN_SIZE)
         return GaussianCoder(encoder, flow), Coder(decoder, self.output_activation_)
-
-    def _has_flow(self):
-        """Whether there is a flow; a single component has nothing to be coupled to."""
-        return self.n_couplings > 0 and self.n_components > 1
 
     def _reconstruction_loss(self):
         if self.loss == "gaussian":
             return LearnedScaleLoss(self.output_activation_)
         return ReconstructionLoss(self.loss, self.output_activation_)
 
-    def _code_terms(self):
-        divergence = FlowPriorDivergence if self._has_flow() else PriorDivergence
+    def _code_terms(self, encoder):
+        has_flow = encoder.flow is not None
+        divergence = FlowPriorDivergence if has_flow else PriorDivergence
         return [divergence(self.beta, self.n_features_in_)]
+
+    def _adopt(self, net):
+        super()._adopt(net)
+        self._divergences = None
 
     def _describe_codes(self, rows):
         some = rows.some(DESCRIBED_ROWS, np.random.RandomState(0))
         both = self._run_on(Posterior(self.encoder_), some).astype(np.float64)
         mean, std = np.split(both, 2, axis=1)
         place, variance = 0.0, 1.0  # the prior's, or those of all rows together
-        if self._has_flow():
+        if self.encoder_.flow is not None:
             place = mean.mean(axis=0)
             variance = mean.var(axis=0) + np.square(std).mean(axis=0)
         ratio = np.square(std) / variance
         divergences = np.square(mean - place) / variance + ratio - 1 - np.log(ratio)
-        self.kl_per_component_ = divergences.mean(axis=0) / 2
+        self._divergences = (divergences.mean(axis=0) / 2).tolist()
         super()._describe_codes(rows)
 
+    @property
+    def kl_per_component_(self) -> np.ndarray | None:
+        """Divergence of each component's distribution, given a row, in nats."""
+        check_is_fitted(self)
+        return None if self._divergences is None else np.array(self._divergences)
+
     def _check_codes(self):
-        if self.kl_per_component_.max() < SILENT:
+        greatest = max(self._divergences)
+        if greatest < SILENT:
             warn(
                 "The posterior has collapsed: the codes of all rows are distributed like "
-                f"the prior (the greatest of kl_per_component_ is "
-                f"{self.kl_per_component_.max():.2g} nats), so that they say nothing of "
-                f"the rows. Lower beta, which is {self.beta:g}, or train longer.",
+                f"the prior (the greatest of kl_per_component_ is {greatest:.2g} nats), "
+                "so that they say nothing of the rows. Lower beta, which is "
+                f"{self.beta:g}, or train longer.",
                 PosteriorCollapseWarning,
             )
 
@@ -130,7 +135,7 @@ class VariationalMixin:
         """Along arcs of the sphere that the standard normal prior is near to."""
         if self.encoder_.flow is None:
             return arcs(starts, ends, shares)
-        prior = FlowPrior(self.encoder_.flow)
+        prior = FlowPrior(self.encoder_.flow).fit(starts)
         ways = arcs(prior.to_base(starts), prior.to_base(ends), shares)
         codes = prior.to_codes(ways.reshape(-1, ways.shape[2]))
         return codes.reshape(ways.shape).astype(starts.dtype)

@@ -173,8 +173,20 @@ def test_wide_codes_get_few_components_for_the_time_it_takes():
         np.repeat(np.eye(3), 10, axis=0),
         np.random.default_rng(0).random((5, 32)),
         np.random.default_rng(0).random((2, 1)),
+        np.eye(5)[np.random.default_rng(0).integers(5, size=3_000)],
+        np.random.default_rng(0).integers(2, size=(3_000, 3)).astype(float),
+        np.vstack([np.random.default_rng(0).normal(size=(2_000, 2)), [[1e6, 0]]]),
     ],
-    ids=["one row", "one point", "three points", "fewer rows than features", "two rows"],
+    ids=[
+        "one row",
+        "one point",
+        "three points",
+        "fewer rows than features",
+        "two rows",
+        "five points of many rows",
+        "binary columns",
+        "an outlier",
+    ],
 )
 def test_few_rows_and_constant_codes_are_no_error(name, rows):
     density = named(name).fit(rows)
@@ -237,3 +249,37 @@ def test_densities_of_both_kinds_draw_from_a_given_generator(codes, density):
 @pytest.mark.parametrize("value", [GaussianMixture, object(), 3, "kde", None])
 def test_classes_and_other_things_are_no_densities(value):
     assert not densities.is_density(value)
+
+
+def test_constant_codes_stay_dense_at_their_place():
+    density = Gaussian().fit(np.full((7, 3), 0.1))
+    assert density.score_samples([[0.1 + 1e-7] * 3])[0] == pytest.approx(
+        density.score_samples([[0.1] * 3])[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("density", "message"),
+    [
+        (GaussianMixture("Auto"), "n_components='Auto'; expected 'auto', or an integer"),
+        (GaussianMixture(0), "n_components=0; expected"),
+        (GaussianMixture(max_iter=0), "max_iter=0; expected an integer of at least 1"),
+        (
+            KernelDensity(-1.0),
+            r"bandwidth=-1\.0; expected .auto., or a finite",
+        ),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_of_a_density_are_named(codes, density, message):
+    with pytest.raises(ValueError, match=message):
+        density.fit(codes)
+
+
+def test_draws_of_scikit_learns_mixtures_are_not_in_the_order_of_their_clusters():
+    codes = np.repeat([[0.0], [100.0]], 500, axis=0) + np.random.default_rng(0).normal(
+        size=(1_000, 1)
+    )
+    mixture = SklearnMixture(2, random_state=0).fit(codes)
+    drawn = densities.draw(mixture, 100, np.random.RandomState(0))[:, 0] > 50
+    assert (drawn[1:] != drawn[:-1]).sum() > 10

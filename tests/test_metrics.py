@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
+from sklearn import config_context
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -74,6 +76,17 @@ def test_the_same_rows_are_at_distance_zero_and_copies(both):
     assert authenticity(X, X) == 0.0
 
 
+def test_copies_count_as_real_where_rows_stand_more_than_once():
+    X = np.repeat(np.random.default_rng(0).normal(size=(50, 20)), 5, axis=0)
+    assert precision_recall(X, X.copy()) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("n_neighbors", [0, -1, "3", 1.5])
+def test_a_number_of_neighbours_must_be_a_positive_integer(both, n_neighbors):
+    with pytest.raises(ValueError, match=f"n_neighbors={n_neighbors!r}; expected an int"):
+        precision_recall(*both, n_neighbors=n_neighbors)
+
+
 def test_one_mode_has_precision_and_no_recall():
     rng = np.random.default_rng(0)
     modes = np.repeat([[0.0, 0.0], [50.0, 50.0]], 200, axis=0)
@@ -117,6 +130,19 @@ def test_coverage_counts_classes_and_certainty():
     np.testing.assert_allclose(coverage.shares, [2 / 3, 1 / 3, 0])
     assert coverage.recognised == pytest.approx(2 / 3)
     assert class_coverage(Fixed(), np.zeros((3, 1)), threshold=0.9).recognised == 1
+
+
+def test_a_classifier_of_rows_takes_images():
+    X, y = load_digits(return_X_y=True)
+    classifier = LogisticRegression(max_iter=500).fit(X, y)
+    shares = class_coverage(classifier, X.reshape(-1, 1, 8, 8)).shares
+    np.testing.assert_array_equal(shares, class_coverage(classifier, X).shares)
+
+
+def test_tensors_are_taken_where_dispatch_is_on(both):
+    with config_context(array_api_dispatch=True):
+        tensors = [torch.from_numpy(X) for X in both]
+        assert frechet_distance(*tensors) == frechet_distance(*both)
 
 
 @pytest.mark.parametrize(

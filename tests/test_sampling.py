@@ -170,6 +170,18 @@ def test_codes_are_drawn_within_their_bounds(digits, activation, low, high, monk
     assert drawn[0].max() == high or np.isinf(high)
 
 
+def test_a_changed_parameter_does_not_change_the_bounds_of_a_fitted_model(digits):
+    ae = small_dense().fit(digits)
+    before = ae.sample(5, random_state=0)
+    ae.set_params(latent_activation="sigmoid")
+    np.testing.assert_array_equal(ae.sample(5, random_state=0), before)
+
+
+def test_discrete_data_have_a_density():
+    X = np.eye(5)[np.random.default_rng(0).integers(5, size=1_000)]
+    assert small_dense(n_components=2).fit(X).sample(3).shape == (3, 5)
+
+
 def test_the_density_is_of_the_training_codes(digits):
     ae = small_dense(latent_density="gaussian").fit(digits)
     codes = ae.transform(digits)

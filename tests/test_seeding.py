@@ -100,11 +100,16 @@ def test_the_default_dtype_of_torch_does_not_matter(make_small, digits, all_weig
     [torch.inference_mode, torch.no_grad, lambda: torch.device("meta")],
     ids=["inference mode", "no grad", "default device"],
 )
-def test_the_modes_of_torch_do_not_matter(make_small, digits, all_weights, context):
-    expected = all_weights(make_small().fit(digits))
+@pytest.mark.filterwarnings("ignore::skae.exceptions.PosteriorCollapseWarning")
+def test_the_modes_of_torch_do_not_matter(make_any, digits, all_weights, context):
+    params = {"device": "cpu", "latent_density": "standard_normal", "noise": "gaussian"}
+    expected = make_any(**params).fit(digits)
     with context():
-        ae = make_small(device="cpu").fit(digits)
-    np.testing.assert_array_equal(all_weights(ae), expected)
+        ae = make_any(**params).fit(digits)
+        samples = ae.sample(5, random_state=0)
+        ae.fit_density(digits, "gaussian_mixture").interpolate(digits[:2], digits[2:4])
+    np.testing.assert_array_equal(all_weights(ae), all_weights(expected))
+    np.testing.assert_array_equal(samples, expected.sample(5, random_state=0))
 
 
 def test_four_threads_at_once_give_the_same_bits(make_small, digits, all_weights):

@@ -10,10 +10,12 @@ from conftest import small_conv_variational, small_dense, small_dense_variationa
 from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from skae import DenseVariationalAutoencoder, exceptions
+from skae.callbacks import early_stopping
 from skae.coders import GaussianCoder
 from skae.flows import CouplingFlow, FlowPrior
 from skae.losses import FlowPriorDivergence, LearnedScaleLoss, PriorDivergence
@@ -36,6 +38,12 @@ def make(request):
 @pytest.fixture(scope="module")
 def scaled_digits():
     return load_digits().data / 16
+
+
+class Interrupts(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            raise RuntimeError("something else")
 
 
 def test_transform_is_the_mean_of_the_posterior(make, digits):
@@ -185,7 +193,7 @@ def test_interpolation_follows_arcs_of_the_prior(digits, n_couplings):
     [way] = vae.interpolate(digits[:1], digits[1:2], 3)
     base = codes = vae.transform(digits[:2])
     if n_couplings:
-        prior = FlowPrior(vae.encoder_.flow)
+        prior = FlowPrior(vae.encoder_.flow).fit(codes)
         base = prior.to_base(codes)
     middle = arcs(base[:1], base[1:], np.array([0.5]))[0]
     if n_couplings:
@@ -230,12 +238,39 @@ def test_a_variational_estimator_has_no_latent_activation():
     assert params["beta"] == 1.0
 
 
-def test_rows_held_out_are_validated_without_noise(make, digits):
-    vae = make(validation_fraction=0.3, max_epochs=4, shuffle=False).fit(digits)
-    X = torch.tensor(digits[140:]).float()
-    with torch.no_grad():
-        last = vae.net_.criterion_(vae.net_.module_(X), X)
-    assert vae.validation_loss_curve_[-1] == pytest.approx(float(last), rel=1e-4)
+def test_rows_held_out_are_validated_with_the_same_noise_each_time(make, digits):
+    """A model that does not change has one validation loss, and many training losses."""
+    params = {"validation_fraction": 0.3, "lr": 1e-30, "noise": "gaussian"}
+    vae = make(max_epochs=4, shuffle=False, **params).fit(digits)
+    assert len(set(vae.validation_loss_curve_)) == 1
+    assert len(set(vae.loss_curve_)) == 4
+
+
+@pytest.mark.parametrize(
+    ("scores", "better"), [([-2.0, -1.9], False), ([-2.0, -2.3], True)]
+)
+def test_below_zero_a_lower_loss_is_the_better_one(scores, better):
+    """A tenth less of the best loss is asked for."""
+    callback = early_stopping(n_iter_no_change=3, tol=0.1)[1]
+    threshold = callback._calc_new_threshold(scores[0])
+    assert (scores[1] < threshold) is better
+
+
+def test_divergences_do_not_outlive_their_model(digits):
+    vae = small_dense_variational().fit(digits)
+    vae.set_params(n_components=6, callbacks=[Interrupts()], max_epochs=9)
+    with pytest.raises(RuntimeError, match="something else"):
+        vae.fit(digits)
+    assert vae.transform(digits).shape == (200, 6)
+    assert vae.kl_per_component_ is None
+
+
+def test_parameters_that_were_changed_do_not_change_a_fitted_model(digits):
+    vae = small_dense_variational().fit(digits)
+    before = vae.sample(3, random_state=0)
+    vae.set_params(n_couplings=0)
+    np.testing.assert_array_equal(vae.sample(3, random_state=0), before)
+    assert type(vae.fit_density(digits, "standard_normal").density_) is FlowPrior
 
 
 @pytest.mark.parametrize("way", ["bfloat16", "callbacks"])
