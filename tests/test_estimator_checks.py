@@ -41,6 +41,18 @@ ESTIMATORS = [
     ConvVariationalAutoencoder,
 ]
 
+# Flows take long to train; what the checks look at does not depend on it.
+QUICK = {"max_epochs": 10, "n_couplings": 2}
+
+
+def quick(estimator, **params):
+    """An estimator with its defaults, but for what makes checks slow."""
+    accepted = estimator().get_params()
+    return estimator(
+        **{k: v for k, v in QUICK.items() if "n_couplings" in accepted} | params
+    )
+
+
 # What scikit-learn applies to its own estimators beside check_estimator.
 OWN_CHECKS = [
     check_dataframe_column_names_consistency,
@@ -88,7 +100,7 @@ def test_all_checks_pass(estimator, monkeypatch):
     # Before its CUDA checks, scikit-learn asks whether torch was built for CUDA, and not
     # whether there is a GPU.
     monkeypatch.setattr(torch.backends.cuda, "is_built", torch.cuda.is_available)
-    results = check_estimator(estimator(), on_skip=None)
+    results = check_estimator(quick(estimator), on_skip=None)
     for result in results:
         if result["status"] == "skipped":
             assert result["check_name"].startswith("check_array_api")
@@ -108,4 +120,4 @@ def test_the_checks_are_those_of_pca(estimator):
 @pytest.mark.parametrize("check", OWN_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_checks_that_scikit_learn_applies_to_its_own(estimator, check):
-    assert check(estimator.__name__, estimator(max_epochs=1)) is None
+    assert check(estimator.__name__, quick(estimator, max_epochs=1)) is None
