@@ -145,6 +145,17 @@ class EnlargeConvolve(nn.Conv2d):
         return f"{super().extra_repr()}, scale_factor={self.scale_factor}"
 
 
+class GapLeavingConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution whose kernel is smaller than its stride.
+
+    Of images that are channels-last in memory, torch 2.14's gradient of it writes beyond
+    its memory on CPUs.
+    """
+
+    def forward(self, images):
+        return super().forward(images.contiguous())
+
+
 def _times_box(kernel, dim, size):
     """The kernel convolved along `dim` with `size` ones: longer by size - 1."""
     shifted = []
@@ -227,11 +238,8 @@ def _transposed_convolution(n_in, n_out, kernel_size, size):
     excess = [k - s for k, s in zip(kernel, stride, strict=True)]
     padding = tuple(math.ceil(e / 2) for e in excess)
     output_padding = tuple(2 * p - e for p, e in zip(padding, excess, strict=True))
-    return [
-        _initialised(
-            nn.ConvTranspose2d(n_in, n_out, kernel, stride, padding, output_padding)
-        )
-    ]
+    kind = nn.ConvTranspose2d if min(excess) >= 0 else GapLeavingConvTranspose2d
+    return [_initialised(kind(n_in, n_out, kernel, stride, padding, output_padding))]
 
 
 def _initialised(convolution):
