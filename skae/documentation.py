@@ -85,9 +85,9 @@ verbose : int, default=0
     0 is silent; 1 shows a progress bar with the loss.
 random_state : int, RandomState instance or None, default=None
     Seeds the first weights, the order of the rows, which are held out, noise, the density
-    and what is sampled. An int gives the same model
-    bit for bit on the same device with the same number of threads. None takes fresh
-    entropy. The global random states are neither used nor changed.
+    and what is sampled. An int gives the same model bit for bit on the same device with
+    the same number of threads. None takes fresh entropy. The global random states are
+    neither used nor changed.
 """
 
 COMMON_ATTRIBUTES = """

@@ -48,8 +48,9 @@ def variational_rules(rules):
 class VariationalMixin:
     """Codes that are normal variables, and a loss that draws them towards the prior.
 
-    The encoder's network puts out two numbers for each component: the mean and the
-    logarithm of the variance. To go before the autoencoder in the list of base classes.
+    The encoder's network puts out two numbers for each component, the mean and the
+    logarithm of the variance: `_build_networks` is to give it `_n_encoder_outputs()`
+    outputs. To go before the autoencoder in the list of base classes.
     """
 
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
