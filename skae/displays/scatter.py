@@ -232,9 +232,11 @@ class LatentScatterDisplay:
         place = {
             "title": "class",
             "loc": "center left",
-            "bbox_to_anchor": (1.12 if self.ax_.name == "3d" else 1.0, 0.5),
+            "bbox_to_anchor": (1.15 if self.ax_.name == "3d" else 1.0, 0.5),
             "frameon": False,
-            "markerscale": 1.8,
+            "fontsize": "small",
+            "markerscale": 1.6,
+            "handletextpad": 0.1,
         }
         self.legend_ = self.ax_.legend(**merged(place, legend_kw))
 
@@ -243,6 +245,8 @@ class LatentScatterDisplay:
         self.ax_.set(**{f"{n}label": f"dimension {i}" for i, n in enumerate(names, 1)})
         if in_3d:
             self.ax_.set_box_aspect(None, zoom=0.88)  # room for the label of the third
+            for name in names:
+                self.ax_.locator_params(axis=name, nbins=4)
         if self.title:
             self.ax_.set_title(self.title, fontsize="medium")
 
