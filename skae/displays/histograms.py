@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from skae.displays.estimators import find_autoencoder, into
+from skae.displays.given import find_autoencoder, into
 from skae.displays.style import GREY, ORANGE, merged, panels
 
 N_DRAWN = 100_000  # codes that the density's histogram is made of

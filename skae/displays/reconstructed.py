@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae.displays import images, lines
-from skae.displays.estimators import back, find_autoencoder, flat, into, leads_back
+from skae.displays.given import back, find_autoencoder, flat, into, leads_back
 from skae.displays.style import BLUE, GREY, ORANGE, axes_for, merged
 
 KINDS = ("auto", "images", "signals", "parity")

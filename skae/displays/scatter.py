@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
 from skae.displays import images
-from skae.displays.estimators import find_autoencoder, flat, into
+from skae.displays.given import at_least, find_autoencoder, flat, into
 from skae.displays.style import BLUE, axes_for, class_style, merged
 
 MAX_CLASSES = 30  # of more different values, a legend is no help
@@ -130,6 +130,9 @@ class LatentScatterDisplay:
         """
         if n_dimensions not in (2, 3):
             raise ValueError(f"n_dimensions={n_dimensions!r}; expected 2 or 3.")
+        if thumbnails and n_dimensions == 3:
+            raise ValueError("thumbnails=True needs n_dimensions=2; there are 3.")
+        at_least(1, n_rows=n_rows)
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
         X, shape = flat(X)
         chosen = some_rows(len(X), n_rows, random_state)
