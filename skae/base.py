@@ -9,8 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from skae import array_api, engine, optimizers, parameters, schedules
-from skae.callbacks import check_for_partial_fit, copy_callbacks, early_stopping, schedule
+from skae import array_api, engine, fit_callbacks, optimizers, parameters, schedules
 from skae.coders import Coder, SquaredErrors, make_corruption
 from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
 from skae.documentation import document
@@ -211,7 +210,7 @@ class BaseAutoencoder(
                 f"model with {self._n_features_out} components on. Set it back, or use "
                 "fit."
             )
-        check_for_partial_fit(
+        fit_callbacks.check_for_partial_fit(
             self.callbacks_ if goes_on else self.callbacks,
             early_stopping=self.early_stopping,
             validated=settings["n_held_out"] > 0,
@@ -248,11 +247,15 @@ class BaseAutoencoder(
 
     def _build_net(self, device, settings):
         """The untrained net, with fresh networks."""
-        callbacks = copy_callbacks(self.callbacks, validated=settings["n_held_out"] > 0)
+        callbacks = fit_callbacks.copy_callbacks(
+            self.callbacks, validated=settings["n_held_out"] > 0
+        )
         if self.early_stopping:
-            callbacks.append(early_stopping(self.n_iter_no_change, self.tol))
+            callbacks.append(
+                fit_callbacks.early_stopping(self.n_iter_no_change, self.tol)
+            )
         if settings["lr_schedule"] is not None:
-            lr_schedule = schedule(settings["lr_schedule"], callbacks)
+            lr_schedule = fit_callbacks.schedule(settings["lr_schedule"], callbacks)
             settings = settings | {"lr_schedule": lr_schedule}
         generator = make_generator(self.random_state)
         with torch.device("cpu"), DrawFrom(generator):

@@ -1,4 +1,4 @@
-"""Callbacks: skorch's, as users give them or parameters stand for them."""
+"""The callbacks of a fit: skorch's, as users give them or parameters stand for them."""
 
 import copy
 import dis
