@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from skae import array_api, engine, fit_callbacks, optimizers, parameters, schedules
+from skae.architecture import ArchitectureMixin
 from skae.coders import Coder, SquaredErrors, make_corruption
 from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
-from skae.documentation import document
+from skae.documentation import PAGE, document
 from skae.losses import CodePenalty, ReconstructionLoss, with_terms
 from skae.rows import (
     ENCODING_TOLERANCE,
@@ -34,7 +35,11 @@ from skae.validation import validated_rows
 
 @document
 class BaseAutoencoder(
-    SamplingMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, CommonParameters
+    SamplingMixin,
+    ArchitectureMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CommonParameters,
 ):
     """Base class of the autoencoders: all but the networks.
 
@@ -75,6 +80,8 @@ class BaseAutoencoder(
     >>> LinearAutoencoder(2, max_epochs=5).fit_transform(X).shape
     (150, 2)
     """
+
+    _doc_link_module, _doc_link_template = "skae", PAGE
 
     # Fitting ----------------------------------------------------------------------
 

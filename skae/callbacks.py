@@ -55,8 +55,8 @@ class ReconstructionRecorder(Callback):
     rows_ : ndarray of shape (n_rows, n_features)
         `X` as flat rows in float32.
     image_shape_ : tuple of int or None
-        (channels, height, width) where `X` holds images, or the network takes rows for
-        such; else None.
+        (channels, height, width) where `X` holds images, or the network makes such of
+        its rows; else None.
 
     See Also
     --------
@@ -230,6 +230,9 @@ class ReconstructionRecorder(Callback):
 
 
 def _taken_for(encoder):
-    """(channels, height, width) of the images that an encoder makes of its rows."""
-    first = next((m for m in encoder.modules() if isinstance(m, Images)), None)
-    return None if first is None else tuple(first.unflattened_size)
+    """(channels, height, width) of the images that an encoder makes of its rows.
+
+    None where it makes none, or such as have no colours to be drawn in.
+    """
+    made = [m.unflattened_size for m in encoder.modules() if isinstance(m, Images)]
+    return tuple(made[0]) if made and made[0][0] in (1, 3) else None

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from skae.mosaics import axes_for, centres, draw_mosaic, drawable, mosaic, value_range
-
-GREY = "#767676"
-BLUE = "#0072B2"
+from skae.displays.images import centres, draw_mosaic, drawable, mosaic, value_range
+from skae.displays.lines import is_signal
+from skae.displays.style import BLUE, GREY, axes_for, merged
 
 # How long the last frame of a GIF is shown, beyond the others, in seconds.
 HOLD = 2.0
@@ -26,7 +25,7 @@ class ReconstructionProgressDisplay:
         The frames.
     image_shape : tuple of int, default=None
         (height, width) or (channels, height, width) to draw rows as images; None draws
-        them as lines.
+        them as lines, and so does a height of 1, of signals.
 
     Attributes
     ----------
@@ -58,7 +57,7 @@ class ReconstructionProgressDisplay:
         self.reconstructions = list(reconstructions)
         if image_shape is not None:
             image_shape = drawable(image_shape, self.X.shape[1])
-        self.image_shape = image_shape
+        self.image_shape = None if is_signal(image_shape) else image_shape
         differences = (frame - self.X for frame in self.reconstructions)
         self.errors = np.array([np.square(d).mean() for d in differences])
 
@@ -151,7 +150,7 @@ class ReconstructionProgressDisplay:
         lines = []
         marker = "." if n_features == 1 else None
         original = {"linewidth": 1, "marker": marker, "color": GREY}
-        reconstruction = original | {"color": BLUE} | (line_kw or {})
+        reconstruction = merged(original | {"color": BLUE}, line_kw)
         places = np.arange(n_rows) + width[:, None]  # (n_features, n_rows)
         heights = 0.8 * ((np.stack([self.X, *frames]) - low) / (high - low) - 0.5)
         for down, height in enumerate(heights):
