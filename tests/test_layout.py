@@ -29,10 +29,19 @@ LAYERS = [
     },
     {"batches", "densities", "devices", "fit_callbacks", "networks"},
     {"coders", "flows", "losses", "resuming", "rows"},
-    {"gradients", "metrics", "rules", "sampling", "validation", "variational"},
+    {
+        "architecture",
+        "gradients",
+        "metrics",
+        "rules",
+        "sampling",
+        "validation",
+        "variational",
+    },
     {"engine"},
     {"base"},
-    {"dense", "conv"},
+    {"dense", "conv", "displays"},
+    {"callbacks"},
     {"__init__"},
 ]
 ONLY_IN = {
