@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae.displays import images
-from skae.displays.estimators import back, find_autoencoder, flat, into
+from skae.displays.given import at_least, back, find_autoencoder, flat, into
 from skae.displays.histograms import checked_components
 from skae.displays.style import axes_for
 
@@ -95,8 +95,7 @@ class LatentGridDisplay:
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
         codes = np.asarray(autoencoder.transform(into(before, X)))
         components = two_components(components, codes.shape[1])
-        if n_steps < 2:
-            raise ValueError(f"n_steps={n_steps!r}; expected an integer of at least 2.")
+        at_least(2, n_steps=n_steps)
         values = [
             np.linspace(*np.quantile(codes[:, c], [0.05, 0.95]), n_steps)
             for c in components

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae.displays import images, lines
-from skae.displays.estimators import back, find_autoencoder, flat
+from skae.displays.given import back, find_autoencoder, flat
 from skae.displays.style import BLUE, axes_for, merged
 
 

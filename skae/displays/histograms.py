@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from skae.displays.estimators import find_autoencoder, into
+from skae.displays.given import find_autoencoder, into
 from skae.displays.style import GREY, ORANGE, merged, panels
 
 N_DRAWN = 100_000  # codes that the density's histogram is made of
@@ -148,7 +148,11 @@ class LatentHistogramDisplay:
         self : LatentHistogramDisplay
             The display.
         """
-        self.figure_, self.ax_, self.axes_ = panels(ax, len(self.components), (2.4, 1.8))
+        from matplotlib.ticker import MaxNLocator
+
+        self.figure_, self.ax_, self.axes_, strip = panels(
+            ax, len(self.components), (2.4, 1.8)
+        )
         self.bars_, self.lines_ = [], []
         bars = merged({"fill": True, "color": GREY, "alpha": 0.6}, bar_kw)
         outline = merged({"color": ORANGE, "linewidth": 1.5}, line_kw)
@@ -169,11 +173,10 @@ class LatentHistogramDisplay:
             small.set_title(f"component {component}", fontsize="small")
             small.set(yticks=[])
             small.tick_params(labelsize="small")
+            small.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 4, 5, 10]))
             small.spines[["top", "left", "right"]].set_visible(False)
         handles, labels = self.axes_[0].get_legend_handles_labels()
-        self.legend_ = self.ax_.legend(
-            handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2
-        )
+        self.legend_ = strip.legend(handles, labels, loc="center", ncols=2, frameon=False)
         return self
 
 

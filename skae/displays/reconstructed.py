@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae.displays import images, lines
-from skae.displays.estimators import back, find_autoencoder, flat, into, leads_back
+from skae.displays.given import back, find_autoencoder, flat, into, leads_back
 from skae.displays.style import BLUE, GREY, ORANGE, axes_for, merged
 
 KINDS = ("auto", "images", "signals", "parity")
@@ -217,43 +217,46 @@ class ReconstructionDisplay:
         return self
 
     def _plot_images(self, ax, n_columns, image_kw, text_kw):
+        """Bands of originals, restored images and their errors, of `n_columns` each."""
         _, height, _ = self.image_shape
-        room = math.ceil(0.5 * height)  # below each pair of lines, for the errors
-        bands, ticks, labels, notes = [], [], [], []
-        top = 0
+        room = math.ceil(0.5 * height)  # for the errors
+        bands, ticks = [], []
         for start in range(0, len(self.X), n_columns):
-            these = slice(start, start + n_columns)
-            both = [self.X[these], self.X_reconstructed[these]]
-            blank = np.full_like(both[0][:1], np.nan, dtype=float)
-            padding = [blank] * (n_columns - len(both[0]))
-            rows = np.concatenate([both[0], *padding, both[1], *padding])
-            picture, pitch = images.mosaic(rows, self.image_shape, n_columns=n_columns)
-            ticks += list(top + images.centres(2, pitch[0], height))
-            labels += ["original", "restored"]
-            notes += [(top + len(picture), i) for i in range(len(both[0]))]
-            bands += [picture, images.blank((room, *picture.shape[1:]))]
-            top += len(picture) + room
+            above, below = (
+                images.mosaic(
+                    rows[start : start + n_columns], self.image_shape, n_columns=n_columns
+                )
+                for rows in (self.X, self.X_reconstructed)
+            )
+            picture, pitch = above
+            top = sum(map(len, bands))
+            bands += [picture, images.blank((pitch[0] - height, *picture.shape[1:]))]
+            bands += [below[0], images.blank((room, *picture.shape[1:]))]
+            ticks += [*(top + images.centres(2, pitch[0], height))]
+            ticks += [top + pitch[0] + height + room / 2]
         picture = np.concatenate(bands)
         self.figure_, self.ax_ = axes_for(ax, images.size_of(picture))
         limits = images.value_range(self.X)
         self.image_ = images.draw_mosaic(self.ax_, picture, limits, image_kw)
-        self.ax_.set_yticks(ticks, labels)
+        unit = self._write_errors(ticks[2::3], pitch[1], n_columns, text_kw)
+        labels = ["original", "restored", f"error{unit}"] * (len(ticks) // 3)
+        self.ax_.set_yticks(ticks, labels, fontsize="small")
         self.ax_.tick_params(left=False)
-        self._write_errors(notes, pitch[1], text_kw)
+        self.ax_.set_title("Reconstructions", fontsize="medium")
 
-    def _write_errors(self, notes, pitch, text_kw):
-        """Each error below its image, in units of a power of ten that all share."""
+    def _write_errors(self, heights, pitch, n_columns, text_kw):
+        """Write each error below its image; return the power of ten of their unit."""
         greatest = self.errors.max()
-        power = math.floor(math.log10(greatest)) if greatest > 0 else 0
+        power = math.floor(math.log10(greatest)) if 0 < greatest < np.inf else 0
         width = self.ax_.get_position().width * self.figure_.get_figwidth() * 72
         cell = width * pitch / (self.ax_.get_xlim()[1] - self.ax_.get_xlim()[0])
-        style = {"ha": "center", "va": "top", "fontsize": min(9, max(3, cell / 2.2))}
-        for (top, i), error in zip(notes, self.errors, strict=True):
-            x = images.centres(i + 1, pitch, self.image_shape[2])[-1]
+        style = {"ha": "center", "va": "center", "fontsize": min(9, max(3, cell / 2.2))}
+        places = images.centres(n_columns, pitch, self.image_shape[2])
+        for i, error in enumerate(self.errors):
+            place = places[i % n_columns], heights[i // n_columns]
             text = f"{error / 10.0**power:.1f}"
-            self.texts_.append(self.ax_.text(x, top, text, **merged(style, text_kw)))
-        unit = "" if power == 0 else rf" $\times\ 10^{{{power}}}$"
-        self.ax_.set_title(f"Below, mean squared errors{unit}", fontsize="medium")
+            self.texts_.append(self.ax_.text(*place, text, **merged(style, text_kw)))
+        return "" if power == 0 else rf" $\times\ 10^{{{power}}}$"
 
     def _plot_signals(self, ax, line_kw):
         from matplotlib.lines import Line2D

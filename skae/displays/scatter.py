@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
 from skae.displays import images
-from skae.displays.estimators import find_autoencoder, flat, into
+from skae.displays.given import at_least, find_autoencoder, flat, into
 from skae.displays.style import BLUE, axes_for, class_style, merged
 
 MAX_CLASSES = 30  # of more different values, a legend is no help
@@ -130,6 +130,9 @@ class LatentScatterDisplay:
         """
         if n_dimensions not in (2, 3):
             raise ValueError(f"n_dimensions={n_dimensions!r}; expected 2 or 3.")
+        if thumbnails and n_dimensions == 3:
+            raise ValueError("thumbnails=True needs n_dimensions=2; there are 3.")
+        at_least(1, n_rows=n_rows)
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
         X, shape = flat(X)
         chosen = some_rows(len(X), n_rows, random_state)
@@ -232,9 +235,11 @@ class LatentScatterDisplay:
         place = {
             "title": "class",
             "loc": "center left",
-            "bbox_to_anchor": (1.12 if self.ax_.name == "3d" else 1.0, 0.5),
+            "bbox_to_anchor": (1.15 if self.ax_.name == "3d" else 1.0, 0.5),
             "frameon": False,
-            "markerscale": 1.8,
+            "fontsize": "small",
+            "markerscale": 1.6,
+            "handletextpad": 0.1,
         }
         self.legend_ = self.ax_.legend(**merged(place, legend_kw))
 
@@ -243,6 +248,8 @@ class LatentScatterDisplay:
         self.ax_.set(**{f"{n}label": f"dimension {i}" for i, n in enumerate(names, 1)})
         if in_3d:
             self.ax_.set_box_aspect(None, zoom=0.88)  # room for the label of the third
+            for name in names:
+                self.ax_.locator_params(axis=name, nbins=4)
         if self.title:
             self.ax_.set_title(self.title, fontsize="medium")
 

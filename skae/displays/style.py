@@ -48,7 +48,7 @@ def axes_for(ax, size, projection=None):
 
 
 def panels(ax, n_panels, size):
-    """The figure, the axes given or new ones, and a grid of small axes in their place.
+    """The figure, the axes given or new ones, small axes in their place, and a strip.
 
     Parameters
     ----------
@@ -58,12 +58,21 @@ def panels(ax, n_panels, size):
     n_panels : int
     size : tuple of float
         Of one panel, in inches.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    ax : matplotlib Axes
+    small : list of matplotlib Axes
+    strip : matplotlib Axes
+        Without axes lines, above all of them: for a legend.
     """
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     n_columns = min(n_panels, 3)
     n_lines = math.ceil(n_panels / n_columns)
-    figure, ax = axes_for(ax, (size[0] * n_columns, size[1] * n_lines + 0.4))
+    size = max(size[0] * n_columns, 3.2), size[1] * n_lines + 0.4
+    figure, ax = axes_for(ax, size)
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError(
@@ -71,8 +80,13 @@ def panels(ax, n_panels, size):
             "with plt.subplots() or figure.add_subplot(), or leave ax out."
         )
     ax.set_axis_off()
-    grid = GridSpecFromSubplotSpec(n_lines, n_columns, subplot_spec=place)
-    return figure, ax, [figure.add_subplot(grid[i]) for i in range(n_panels)]
+    grid = GridSpecFromSubplotSpec(
+        n_lines + 1, n_columns, subplot_spec=place, height_ratios=[0.15] + [1] * n_lines
+    )
+    strip = figure.add_subplot(grid[0, :])
+    strip.set_axis_off()
+    places = [grid[1 + i // n_columns, i % n_columns] for i in range(n_panels)]
+    return figure, ax, [figure.add_subplot(place) for place in places], strip
 
 
 def merged(defaults, given):

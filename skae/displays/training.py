@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.displays.estimators import find_autoencoder
+from skae.displays.given import find_autoencoder
 from skae.displays.style import LINES, axes_for, merged
 
 

@@ -1,4 +1,6 @@
-"""The autoencoder in what a display is given, and the way to it and back."""
+"""What displays are given: the autoencoder in it, the way to it and back, options."""
+
+import numbers
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -68,3 +70,12 @@ def flat(X):
     X, shape = flatten_images(X)
     X = np.asarray(X)
     return X, None if shape is None else (1, *shape)[-3:]
+
+
+def at_least(least, **given):
+    """Raise a ValueError for an option that is no integer of at least `least`."""
+    for name, value in given.items():
+        if not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(
+                f"{name}={value!r}; expected an integer of at least {least}."
+            )
