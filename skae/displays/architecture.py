@@ -24,10 +24,14 @@ class ArchitectureDisplay:
     ----------
     name : str
         Of the estimator.
-    n_features, n_components : int
-        Sizes of rows and codes.
-    encoder, decoder : list of Layer
-        What ``skae.architecture.describe`` returns.
+    n_features : int
+        Size of the rows.
+    n_components : int
+        Size of the codes.
+    encoder : list of Layer
+        Its layers, as ``skae.architecture.describe`` returns them.
+    decoder : list of Layer
+        Its layers.
 
     Attributes
     ----------
