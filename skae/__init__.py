@@ -1,6 +1,6 @@
 """Autoencoders for scikit-learn: written like ``PCA``, trained by PyTorch."""
 
-from skae import datasets, densities, exceptions, metrics
+from skae import callbacks, datasets, densities, exceptions, metrics
 from skae.base import BaseAutoencoder
 from skae.conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae.dense import DenseAutoencoder, DenseVariationalAutoencoder
@@ -13,6 +13,7 @@ __all__ = [
     "ConvVariationalAutoencoder",
     "DenseAutoencoder",
     "DenseVariationalAutoencoder",
+    "callbacks",
     "datasets",
     "densities",
     "exceptions",

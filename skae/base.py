@@ -9,11 +9,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from skae import array_api, engine, optimizers, parameters, schedules
-from skae.callbacks import check_for_partial_fit, copy_callbacks, early_stopping, schedule
+from skae import array_api, engine, fit_callbacks, optimizers, parameters, schedules
+from skae.architecture import ArchitectureMixin
 from skae.coders import Coder, SquaredErrors, make_corruption
 from skae.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
-from skae.documentation import document
+from skae.documentation import PAGE, document
 from skae.losses import CodePenalty, ReconstructionLoss, with_terms
 from skae.rows import (
     ENCODING_TOLERANCE,
@@ -35,7 +35,11 @@ from skae.validation import validated_rows
 
 @document
 class BaseAutoencoder(
-    SamplingMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, CommonParameters
+    SamplingMixin,
+    ArchitectureMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CommonParameters,
 ):
     """Base class of the autoencoders: all but the networks.
 
@@ -76,6 +80,8 @@ class BaseAutoencoder(
     >>> LinearAutoencoder(2, max_epochs=5).fit_transform(X).shape
     (150, 2)
     """
+
+    _doc_link_module, _doc_link_template = "skae", PAGE
 
     # Fitting ----------------------------------------------------------------------
 
@@ -211,7 +217,7 @@ class BaseAutoencoder(
                 f"model with {self._n_features_out} components on. Set it back, or use "
                 "fit."
             )
-        check_for_partial_fit(
+        fit_callbacks.check_for_partial_fit(
             self.callbacks_ if goes_on else self.callbacks,
             early_stopping=self.early_stopping,
             validated=settings["n_held_out"] > 0,
@@ -248,11 +254,15 @@ class BaseAutoencoder(
 
     def _build_net(self, device, settings):
         """The untrained net, with fresh networks."""
-        callbacks = copy_callbacks(self.callbacks, validated=settings["n_held_out"] > 0)
+        callbacks = fit_callbacks.copy_callbacks(
+            self.callbacks, validated=settings["n_held_out"] > 0
+        )
         if self.early_stopping:
-            callbacks.append(early_stopping(self.n_iter_no_change, self.tol))
+            callbacks.append(
+                fit_callbacks.early_stopping(self.n_iter_no_change, self.tol)
+            )
         if settings["lr_schedule"] is not None:
-            lr_schedule = schedule(settings["lr_schedule"], callbacks)
+            lr_schedule = fit_callbacks.schedule(settings["lr_schedule"], callbacks)
             settings = settings | {"lr_schedule": lr_schedule}
         generator = make_generator(self.random_state)
         with torch.device("cpu"), DrawFrom(generator):

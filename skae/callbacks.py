@@ -1,186 +1,238 @@
-"""Callbacks: skorch's, as users give them or parameters stand for them."""
+"""Callbacks of our own, for skorch's place in training."""
 
-import copy
-import dis
-import signal
+import numbers
 
+import numpy as np
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from skorch.utils import noop
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array
+from skorch.callbacks import Callback
 
-from skae.schedules import SCHEDULES
+from skae import array_api
+from skae.displays.progress import ReconstructionProgressDisplay
+from skae.networks import Images
+from skae.rows import (
+    channels_last_error,
+    flatten_images,
+    looks_channels_last,
+    refuse_sparse,
+)
 
-EARLY_STOPPING = "skae_early_stopping"  # the name of the parameter's callback
-
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+__all__ = ["ReconstructionRecorder"]
 
 
-def are_callbacks(value):
-    """Whether `value` is a list of skorch callbacks, each with a name or without."""
-    if not isinstance(value, list | tuple):
-        return False
-    return all(_is_callback(_unnamed(item)) for item in value)
+class ReconstructionRecorder(Callback):
+    """Keeps the reconstructions of some rows while a model is trained.
 
+    To go into `callbacks` of an estimator. Every fit trains with a copy of its
+    callbacks, so that the frames are in the fitted copy, which ``callbacks_`` has:
+    ``dict(autoencoder.callbacks_)["ReconstructionRecorder"]``. The trained model is the
+    same, bit for bit, as without it.
 
-def copy_callbacks(callbacks, *, validated):
-    """Copies of the callbacks, for one fit.
+    The first frame is of the untrained network, epoch 0; others follow at the end of
+    each epoch. Where they would become more than `max_frames`, every second one is left
+    out, and from then on only every second epoch is kept; the latest is always there.
+    Training on by `partial_fit` adds to the frames. Early stopping restores the best
+    weights after the last frame, which shows those that training had come to.
+
+    Frames are neither cloned, copied nor pickled: they are gone where a fit was made in
+    another process, or the estimator was saved.
 
     Parameters
     ----------
-    callbacks : list or None
-        skorch callbacks or classes of such, or (name, callback) pairs.
-    validated : bool
-        Whether rows are held out, so that there is a validation loss.
+    X : array-like of shape (n_rows, n_features)
+        Rows to reconstruct, or images, in the form that the autoencoder is given them:
+        in a Pipeline, after the steps before it. A few: each frame is as large as `X`.
+    max_frames : int, default=50
+        The most frames to keep; at least 2, the first and the latest.
 
-    Returns
-    -------
-    list
+    Attributes
+    ----------
+    epochs_ : list of int
+        Number of epochs that training had done at each frame; 0 is before it.
+    reconstructions_ : list of ndarray of shape (n_rows, n_features)
+        The frames, in float32: what `reconstruct` would have returned, but flat.
+    rows_ : ndarray of shape (n_rows, n_features)
+        `X` as flat rows in float32.
+    image_shape_ : tuple of int or None
+        (channels, height, width) where `X` holds images, or the network makes such of
+        its rows; else None.
 
-    Raises
-    ------
-    ValueError
-        If one cannot be copied, or waits for rows held out where there are none.
+    See Also
+    --------
+    skae.displays.ReconstructionDisplay : Originals and reconstructions once trained.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenseAutoencoder
+    >>> from skae.callbacks import ReconstructionRecorder
+    >>> X = load_digits().data / 16
+    >>> recorder = ReconstructionRecorder(X[:8])
+    >>> autoencoder = DenseAutoencoder(8, max_epochs=3, callbacks=[recorder]).fit(X)
+    >>> fitted = dict(autoencoder.callbacks_)["ReconstructionRecorder"]
+    >>> fitted.epochs_
+    [0, 1, 2, 3]
+    >>> fitted.reconstructions_[-1].shape
+    (8, 64)
+    >>> display = fitted.plot(image_shape=(8, 8))
     """
-    copies = [_copied(item) for item in callbacks or []]
-    if not validated:
-        for item in copies:
-            _refuse_validation(_unnamed(item))
-    return copies
+
+    def __init__(self, X, *, max_frames=50):
+        self.X = X
+        self.max_frames = max_frames
+
+    # What skorch calls ------------------------------------------------------------
+
+    def initialize(self):
+        """Forget the frames, for training anew."""
+        self.epochs_, self.reconstructions_ = [], []
+        self.stride_ = 1  # of the epochs that are kept
+        return self
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Check the rows; keep the first frame where training begins."""
+        if not hasattr(self, "epochs_"):
+            self.initialize()  # loaded, and trained on
+        self._check_max_frames()
+        self.rows_, self.image_shape_ = self._flat_rows(X[0][0].numel())
+        if self.image_shape_ is None:
+            self.image_shape_ = _taken_for(net.module_.encoder)
+        if not net.history:
+            self._keep(0, net)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the frame of an epoch."""
+        self._keep(len(net.history), net)
+
+    def _check_max_frames(self):
+        is_number = isinstance(self.max_frames, numbers.Integral)
+        if not is_number or self.max_frames < 2:
+            raise ValueError(
+                f"ReconstructionRecorder got max_frames={self.max_frames!r}; expected an "
+                "integer of at least 2."
+            )
+
+    def _flat_rows(self, n_features):
+        """The rows, checked against the data that is trained on, and their shape."""
+        refuse_sparse(self.X)
+        X, shape = flatten_images(array_api.to_numpy(self.X))
+        X = check_array(X, dtype=np.float32, order="C", copy=True)
+        image_shape = None if shape is None else (1, *shape)[-3:]
+        if X.shape[1] != n_features:
+            raise ValueError(
+                f"X of ReconstructionRecorder has {X.shape[1]} features, but the "
+                f"autoencoder is trained on rows with {n_features}. Give rows such as "
+                "the autoencoder itself is given: in a Pipeline, after the steps before "
+                "it, pipeline[:-1].fit_transform(X)."
+            )
+        if image_shape is not None and looks_channels_last(image_shape):
+            raise ValueError(channels_last_error(image_shape))
+        return X, image_shape
+
+    @torch.no_grad()
+    def _keep(self, epoch, net):
+        """Keep a frame, and no more than `max_frames`."""
+        module = net.module_
+        was_training = module.training
+        module.eval()
+        try:
+            rows = torch.from_numpy(self.rows_).to(net.device)
+            frame = module.decoder(module.encoder(rows)).float().cpu().numpy()
+        finally:
+            module.train(was_training)
+        # A failed partial_fit is undone, and its epoch's number comes again.
+        kept = {
+            e: f
+            for e, f in zip(self.epochs_, self.reconstructions_, strict=True)
+            if e < epoch and e % self.stride_ == 0
+        }
+        while len(kept) >= self.max_frames:
+            self.stride_ *= 2
+            kept = {e: f for e, f in kept.items() if e % self.stride_ == 0}
+        self.epochs_ = [*kept, epoch]
+        self.reconstructions_ = [*kept.values(), frame]
+
+    # Looking at the frames --------------------------------------------------------
+
+    def plot(self, ax=None, *, n_epochs=8, image_shape=None, image_kw=None, line_kw=None):
+        """Draw the frames under each other, below the rows themselves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            To draw in; None makes a new figure.
+        n_epochs : int, default=8
+            How many of the frames to draw at most, spread evenly, the first and the
+            latest among them.
+        image_shape : tuple of int, default=None
+            (height, width) or (channels, height, width) to draw rows as images. None
+            takes `image_shape_`; where that is None too, rows are drawn as lines.
+        image_kw, line_kw : dict, default=None
+            Passed to matplotlib's ``imshow``, and to ``plot`` for reconstructions.
+
+        Returns
+        -------
+        display : ReconstructionProgressDisplay
+            With `figure_`, `ax_` and the artists.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no frames.
+        ValueError
+            If `image_shape` does not fit the rows, or `n_epochs` is below 1.
+        """
+        display = self._display(image_shape)
+        return display.plot(ax, n_epochs=n_epochs, image_kw=image_kw, line_kw=line_kw)
+
+    def save_gif(self, path, *, image_shape=None, frames_per_second=5, image_kw=None):
+        """Save the frames as an animated GIF, each with its epoch written on it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Of the file to write.
+        image_shape : tuple of int, default=None
+            As for `plot`.
+        frames_per_second : float, default=5
+            The latest frame stays for two seconds more.
+        image_kw : dict, default=None
+            Passed to matplotlib's ``imshow``.
+
+        Raises
+        ------
+        NotFittedError
+            If there are no frames.
+        ValueError
+            If `image_shape` does not fit the rows.
+        """
+        display = self._display(image_shape)
+        display.save_gif(path, frames_per_second=frames_per_second, image_kw=image_kw)
+
+    def _display(self, image_shape):
+        if not getattr(self, "epochs_", None):
+            raise NotFittedError(
+                "This ReconstructionRecorder has no frames. They are in the copy that a "
+                'fit trained with: dict(estimator.callbacks_)["ReconstructionRecorder"]. '
+                "That copy has none either where the estimator was cloned, copied or "
+                "pickled since, or fitted in another process: fit it in this one."
+            )
+        return ReconstructionProgressDisplay(
+            self.rows_,
+            self.epochs_,
+            self.reconstructions_,
+            image_shape=self.image_shape_ if image_shape is None else image_shape,
+        )
+
+    def __getstate__(self):
+        return self.get_params(deep=False)
 
 
-def check_for_partial_fit(callbacks, *, early_stopping, validated):
-    """Raise a ValueError for what cannot work in `partial_fit`.
+def _taken_for(encoder):
+    """(channels, height, width) of the images that an encoder makes of its rows.
 
-    Parameters are those of `copy_callbacks`, and the estimator's `early_stopping`.
+    None where it makes none, or such as have no colours to be drawn in.
     """
-    if early_stopping:
-        raise ValueError(
-            "partial_fit makes one pass over its rows, so that early_stopping=True "
-            "cannot work there. Use early_stopping=False, or fit."
-        )
-    if _any_of(LRScheduler, callbacks or []):
-        raise ValueError(
-            "An LRScheduler in callbacks would begin its schedule anew in each call of "
-            "partial_fit. Leave it out, and set lr between the calls: "
-            "set_params(lr=...)."
-        )
-    if not validated:
-        for item in callbacks or []:
-            _refuse_validation(_unnamed(item))
-
-
-def schedule(lr_schedule, callbacks):
-    """The schedule that `lr_schedule` names, or None where the rate stays or is set.
-
-    Raises
-    ------
-    ValueError
-        If it is named, and an LRScheduler among the callbacks sets the rate too.
-    """
-    scheduled = _any_of(LRScheduler, callbacks)
-    if scheduled and lr_schedule != "auto":
-        raise ValueError(
-            f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
-            "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
-            "LRScheduler out."
-        )
-    if lr_schedule == "auto":
-        # In the midst of a one-cycle, the model is no good to stop at.
-        constant = scheduled or _any_of(EarlyStopping, callbacks)
-        lr_schedule = "constant" if constant else "onecycle"
-    return SCHEDULES[lr_schedule]
-
-
-def early_stopping(n_iter_no_change, tol):
-    """The callback behind the parameter: it restores the best weights."""
-    return (
-        EARLY_STOPPING,
-        StopsEarly(patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop),
-    )
-
-
-class StopsEarly(EarlyStopping):
-    """skorch's, for losses below zero too: likelihoods of small errors are."""
-
-    def _calc_new_threshold(self, score):
-        return score - self.threshold * abs(score)
-
-
-def _any_of(kind, callbacks):
-    """Whether a callback of some class, or that class, is among the callbacks."""
-    found = map(_unnamed, callbacks)
-    return any(issubclass(cb if isinstance(cb, type) else type(cb), kind) for cb in found)
-
-
-def to_save(callback):
-    """The callback, without the optimizer and the weights that a scheduler holds."""
-    held = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
-    dropped = {name for name, value in vars(callback).items() if isinstance(value, held)}
-    if not dropped:
-        return callback
-    saved = copy.copy(callback)
-    vars(saved).update(dict.fromkeys(dropped))
-    return saved
-
-
-def looks_at_batches(callback):
-    """Whether a callback does something at each batch."""
-    return any(
-        getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in BATCH_HOOKS
-    )
-
-
-def raised_by_statement(interrupt):
-    """Whether code raised this KeyboardInterrupt, not a signal.
-
-    skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
-    taken for Ctrl-C: that one breaks in where no ``raise`` stands, or comes from the
-    program's own handler of the signal.
-    """
-    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)
-    traceback = interrupt.__traceback__
-    while traceback.tb_frame.f_code is not handler and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    code = traceback.tb_frame.f_code
-    instruction = dis.opname[code.co_code[traceback.tb_lasti]]
-    return code is not handler and instruction == "RAISE_VARARGS"
-
-
-def _copied(item):
-    """A fresh callback, or (name, callback) pair; of a class, an instance."""
-    callback = _unnamed(item)
-    try:
-        callback = callback() if isinstance(callback, type) else copy.deepcopy(callback)
-    except TypeError as error:
-        raise ValueError(
-            f"{callback!r} in callbacks cannot be copied: {error}. Every fit trains with "
-            "copies of its callbacks; what cannot be copied is to be made in their "
-            "on_train_begin."
-        ) from error
-    return callback if item is _unnamed(item) else (item[0], callback)
-
-
-def _refuse_validation(callback):
-    """Raise a ValueError for a callback that waits for rows held out."""
-    name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
-    if isinstance(monitor, str) and monitor.startswith("valid_"):
-        raise ValueError(
-            f"{name} in callbacks has monitor={monitor!r}, but no rows are held out for "
-            "validation. Give the estimator validation_fraction=0.1, or use "
-            f"{name}(monitor={'train' + monitor[5:]!r})."
-        )
-    if getattr(callback, "on_train", None) is False:
-        raise ValueError(
-            f"{name} in callbacks has on_train=False, but no rows are held out for "
-            "validation. Give the estimator validation_fraction=0.1, or use "
-            f"{name}(..., on_train=True)."
-        )
-
-
-def _unnamed(item):
-    return item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
-
-
-def _is_callback(value):
-    return issubclass(value if isinstance(value, type) else type(value), Callback)
+    made = [m.unflattened_size for m in encoder.modules() if isinstance(m, Images)]
+    return tuple(made[0]) if made and made[0][0] in (1, 3) else None

@@ -1,7 +1,12 @@
-"""What the estimators' docstrings share, written once."""
+"""What the estimators' docstrings share, written once, and where their pages are."""
 
 import inspect
 import re
+
+SITE = "https://skae.readthedocs.io"
+
+# An estimator's page; /page leads to the documentation's default version.
+PAGE = SITE + "/page/api/generated/skae.{estimator_name}.html"
 
 COMMON_PARAMETERS = """
 activation : str, default="relu"
@@ -100,6 +105,13 @@ density_ : density or None
     its fit was interrupted.
 net_ : skorch.NeuralNet
     The net that was trained: ``net_.module_``, ``net_.history`` and so on.
+n_parameters_ : int
+    Number of parameters of both networks.
+encoder_shapes_ : list of tuple
+    Output shapes, for a row, of the encoder's layers that have parameters; `summary`
+    tells more.
+decoder_shapes_ : list of tuple
+    The decoder's.
 loss_curve_ : list of float
     Mean training loss of each epoch, weighted by rows.
 validation_loss_curve_ : list of float or None

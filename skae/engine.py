@@ -15,8 +15,8 @@ from tqdm.notebook import tqdm_notebook
 
 from skae import graphs, resuming
 from skae.batches import Batches, Resident, place
-from skae.callbacks import looks_at_batches, raised_by_statement, to_save
 from skae.coders import Autoencoder
+from skae.fit_callbacks import looks_at_batches, raised_by_statement, to_save
 from skae.gradients import written_out
 from skae.optimizers import STEPS_BETWEEN_DROPS, drop_negligible
 from skae.precision import autocast, float32_products

@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from skae.callbacks import EARLY_STOPPING
+from skae.fit_callbacks import EARLY_STOPPING
 
 # Options of an optimizer that may change while its state is kept.
 OTHER_OPTIONS = {

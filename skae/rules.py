@@ -8,9 +8,9 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skae import optimizers, schedules
-from skae.callbacks import are_callbacks
 from skae.coders import CORRUPTIONS
 from skae.densities import DENSITIES, is_density
+from skae.fit_callbacks import are_callbacks
 from skae.losses import CODE_SIZES, LOSSES
 from skae.networks import ACTIVATION_RANGES, ACTIVATIONS
 from skae.parameters import Rule, boolean, integer, one_of, only, random_state, real

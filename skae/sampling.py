@@ -48,20 +48,48 @@ class SamplingMixin:
         ValueError
             If `n_samples` is no positive integer, or there is no density.
         """
+        codes = self._draw_codes(n_samples, random_state, "sample")
+        return self._in_fitted_form(self._run_on(self.decoder_, Rows(codes)))
+
+    def sample_codes(
+        self,
+        n_samples: int = 1,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """Draw codes from `density_`: what `sample` decodes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many; at least 1.
+        random_state : int, RandomState instance or None, default=None
+            As for `sample`: the same int draws the codes of the same rows.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            In float32, within the bounds of `latent_activation`.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is no positive integer, or there is no density.
+        """
+        return self._draw_codes(n_samples, random_state, "sample_codes")
+
+    def _draw_codes(self, n_samples, random_state, method):
         check_is_fitted(self)
         is_number = isinstance(n_samples, numbers.Integral)
         if not is_number or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(
-                f"{type(self).__name__}.sample got n_samples={n_samples!r}; expected an "
-                "integer of at least 1."
+                f"{type(self).__name__}.{method} got n_samples={n_samples!r}; expected "
+                "an integer of at least 1."
             )
-        density = self._fitted_density("sample")
-        rng = self._draws
+        density, rng = self._fitted_density(method), self._draws
         if random_state is not None:
             rng = make_random_state(random_state)
-        codes = densities.draw(density, int(n_samples), rng)
-        decoded = self._run_on(self.decoder_, Rows(self._checked_codes(codes)))
-        return self._in_fitted_form(decoded)
+        return self._checked_codes(densities.draw(density, int(n_samples), rng))
 
     def fit_density(self, X: ArrayLike, latent_density: Any = None) -> Self:
         """Fit a density to the codes of `X`, and leave the networks as they are.

@@ -110,7 +110,7 @@ def test_a_function_documents_parameters_returns_and_shapes(function):
 def test_public_names_are_these_and_no_others():
     classes = {name for name, value in vars(skae).items() if inspect.isclass(value)}
     assert classes == {estimator.__name__ for estimator in ESTIMATORS}
-    modules = {"datasets", "densities", "exceptions", "metrics"}
+    modules = {"callbacks", "datasets", "densities", "exceptions", "metrics"}
     assert set(skae.__all__) == classes | modules
 
 

@@ -27,7 +27,7 @@ LAYERS = [
         "seeding",
         "sources",
     },
-    {"batches", "callbacks", "densities", "devices", "networks"},
+    {"batches", "densities", "devices", "fit_callbacks", "networks"},
     {"coders", "flows", "losses", "resuming", "rows"},
     {"gradients", "metrics", "rules", "sampling", "validation", "variational"},
     {"engine"},
@@ -36,7 +36,7 @@ LAYERS = [
     {"__init__"},
 ]
 ONLY_IN = {
-    "skorch": {"callbacks", "engine"},
+    "skorch": {"callbacks", "engine", "fit_callbacks"},
     "matplotlib": set(),
     "torchvision": {"datasets"},
 }

@@ -15,8 +15,8 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from skae import DenseVariationalAutoencoder, exceptions
-from skae.callbacks import early_stopping
 from skae.coders import GaussianCoder
+from skae.fit_callbacks import early_stopping
 from skae.flows import CouplingFlow, FlowPrior
 from skae.losses import FlowPriorDivergence, LearnedScaleLoss, PriorDivergence
 from skae.metrics import frechet_distance
