@@ -28,6 +28,12 @@ class Images(NamedTuple):
     y_test: np.ndarray
     image_shape: tuple[int, int]
 
+    def epochs(self, *, mnist, digits):
+        """How long to train: on MNIST, on the digits, which are fewer, in a quick run."""
+        if choice() == "quick":
+            return 2
+        return mnist if self.name == "MNIST" else digits
+
 
 def load_images():
     """Load the images, and print which they are."""
@@ -35,13 +41,10 @@ def load_images():
     mnist = None if wanted in ("digits", "quick") else load_mnist(wanted == "mnist")
     images = mnist or load_small_digits(400 if wanted == "quick" else None)
     height, width = images.image_shape
-    print(f"{images.name}: {len(images.X):,} training images of {height} x {width} pixels")
+    print(
+        f"{images.name}: {len(images.X):,} training images of {height} x {width} pixels"
+    )
     return images
-
-
-def epochs(n):
-    """`n`, or as few as a quick run has."""
-    return min(n, 2) if choice() == "quick" else n
 
 
 def choice():
