@@ -1,8 +1,8 @@
 """The images of the gallery: 10,000 of MNIST where it is, else scikit-learn's digits.
 
-The environment variable SKAE_GALLERY decides otherwise: "digits" takes these though MNIST
-is there, "mnist" downloads it where it is not, and "quick" takes 400 digits and two epochs,
-to see whether all scripts run.
+The environment variable SKAE_GALLERY decides otherwise: "digits" takes these though
+MNIST is there, "mnist" downloads it where it is not, and "quick" takes 400 digits and two
+epochs, to see whether all scripts run.
 """
 
 import os

@@ -2,9 +2,9 @@
 The dense autoencoder, layer by layer
 =====================================
 
-The article's first figure: a small encoder of fully connected layers, a code of 32 numbers
-between 0 and 1, and a decoder that is the larger of the two. To make new digits is the harder
-work.
+The article's first figure: a small encoder of fully connected layers, a code of 32
+numbers between 0 and 1, and a decoder that is the larger of the two. To make new digits
+is the harder work.
 """
 
 from gallery_data import load_images
@@ -23,13 +23,13 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Each bar is a layer, as wide as the logarithm of how many numbers it puts out. The waist is
-# the code: all that the decoder gets to know of an image.
+# Each bar is a layer, as wide as the logarithm of how many numbers it puts out. The waist
+# is the code: all that the decoder gets to know of an image.
 
 ArchitectureDisplay.from_estimator(ae)
 
 # %%
-# ``summary`` says the same in text. Where an image is larger than its code, most parameters
-# are in the layers beside the pixels.
+# ``summary`` says the same in text. Where an image is larger than its code, most
+# parameters are in the layers beside the pixels.
 
 print(ae.summary())

@@ -2,9 +2,9 @@
 Better from epoch to epoch
 ==========================
 
-What the dense autoencoder restores of the same test digits as training goes on: the article's
-second figure. A ``ReconstructionRecorder`` among the callbacks keeps the reconstructions of
-the rows that it is given; training is the same as without it.
+What the dense autoencoder restores of the same test digits as training goes on: the
+article's second figure. A ``ReconstructionRecorder`` among the callbacks keeps the
+reconstructions of the rows that it is given; training is the same as without it.
 """
 
 from gallery_data import load_images
@@ -30,8 +30,8 @@ ae = DenseAutoencoder(
 
 # %%
 # The first row holds the digits themselves. Below them, epoch 0 is the untrained network,
-# which puts out the same gray for each; the first epochs find where there is ink at all, and
-# the later ones which digit it is.
+# which puts out the same gray for each; the first epochs find where there is ink at all,
+# and the later ones which digit it is.
 
 recorder = dict(ae.callbacks_)["ReconstructionRecorder"]
 recorder.plot(image_shape=images.image_shape)

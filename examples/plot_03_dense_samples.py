@@ -37,8 +37,8 @@ SampleDisplay.from_predictions(
 )
 
 # %%
-# Nothing is wrong with the decoder. ``sample`` draws codes from a density that ``fit`` has
-# fitted to the codes of the training rows, and hands them to the same decoder:
+# Nothing is wrong with the decoder. ``sample`` draws codes from a density that ``fit``
+# has fitted to the codes of the training rows, and hands them to the same decoder:
 
 SampleDisplay.from_estimator(
     ae,

@@ -25,8 +25,8 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# No two are alike, and hardly one is normal: some lean to 0, some to 1, some are flat, and
-# some have two peaks. The line is the mixture that ``fit`` has fitted to the codes, which
-# follows them.
+# No two are alike, and hardly one is normal: some lean to 0, some to 1, some are flat,
+# and some have two peaks. The line is the mixture that ``fit`` has fitted to the codes,
+# which follows them.
 
 LatentHistogramDisplay.from_estimator(ae, images.X, components=range(9))

@@ -2,8 +2,8 @@
 The convolutional autoencoder, layer by layer
 =============================================
 
-The article's seventh figure. The encoder convolves and halves the image twice before its fully
-connected layers; the decoder does the same backwards.
+The article's seventh figure. The encoder convolves and halves the image twice before its
+fully connected layers; the decoder does the same backwards.
 """
 
 from gallery_data import load_images
@@ -23,13 +23,13 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# Shapes are channels, height, width. The first convolution makes more numbers of an image than
-# it has pixels; only then they become fewer.
+# Shapes are channels, height, width. The first convolution makes more numbers of an image
+# than it has pixels; only then they become fewer.
 
 ArchitectureDisplay.from_estimator(ae)
 
 # %%
-# The convolutions have few parameters, since each looks at 3 x 3 pixels only, wherever these
-# are. Nearly all are in the fully connected layers.
+# The convolutions have few parameters, since each looks at 3 x 3 pixels only, wherever
+# these are. Nearly all are in the fully connected layers.
 
 print(ae.summary())

@@ -2,8 +2,8 @@
 A film of the training
 ======================
 
-The article's eighth figure: what the convolutional autoencoder restores of ten test digits
-after each epoch, as a GIF.
+The article's eighth figure: what the convolutional autoencoder restores of ten test
+digits after each epoch, as a GIF.
 """
 
 from gallery_data import load_images

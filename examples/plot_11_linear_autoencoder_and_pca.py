@@ -2,9 +2,9 @@
 A linear autoencoder is PCA
 ===========================
 
-Without hidden layers and without activations, the best that an autoencoder can do is what PCA
-does in closed form: project on the plane that loses least. Its error cannot be below PCA's;
-with hidden layers it can.
+Without hidden layers and without activations, the best that an autoencoder can do is what
+PCA does in closed form: project on the plane that loses least. Its error cannot be below
+PCA's; with hidden layers it can.
 """
 
 from gallery_data import load_images
@@ -35,8 +35,8 @@ print(f"linear autoencoder          {-linear.score(X_test):.4f}")
 print(f"with a hidden layer of 512  {-deep.score(X_test):.4f}")
 
 # %%
-# PCA first, then the linear autoencoder. They make the same mistakes: dark digits become gray,
-# and white paper too.
+# PCA first, then the linear autoencoder. They make the same mistakes: dark digits become
+# gray, and white paper too.
 
 ReconstructionDisplay.from_predictions(
     X_test[:10], by_pca[:10], image_shape=images.image_shape

@@ -2,8 +2,8 @@
 Removing noise
 ==============
 
-A denoising autoencoder is given rows with noise while it is trained, and asked for the rows
-without. Then it takes noise off rows that it has never seen.
+A denoising autoencoder is given rows with noise while it is trained, and asked for the
+rows without. Then it takes noise off rows that it has never seen.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 Walking through the codes of a variational autoencoder
 ======================================================
 
-A variational autoencoder is trained with codes that are drawn, so that what lies between the
-codes of training rows can be decoded, too.
+A variational autoencoder is trained with codes that are drawn, so that what lies between
+the codes of training rows can be decoded, too.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ images = load_images()
 settings = {"max_epochs": images.epochs(mnist=20, digits=50), "random_state": 0}
 
 # %%
-# With codes of two numbers, all that it knows fits one picture: a grid over both, decoded.
-# Digits go over into their neighbours.
+# With codes of two numbers, all that it knows fits one picture: a grid over both,
+# decoded. Digits go over into their neighbours.
 
 flat = DenseVariationalAutoencoder(2, **settings).fit(images.X)
 LatentGridDisplay.from_estimator(flat, images.X, image_shape=images.image_shape)

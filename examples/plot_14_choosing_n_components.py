@@ -3,7 +3,8 @@ How large should codes be? Ask the classifier
 =============================================
 
 The reconstruction error falls with every number more. Where codes are features of a
-classifier, its accuracy says when there are enough: a grid search over the whole Pipeline.
+classifier, its accuracy says when there are enough: a grid search over the whole
+Pipeline.
 """
 
 import matplotlib.pyplot as plt
@@ -34,10 +35,8 @@ pipe = Pipeline(
 sizes = [2, 4, 8, 16, 32]
 search = GridSearchCV(pipe, {"ae__n_components": sizes}, cv=3)
 search.fit(images.X[:2000], images.y[:2000])
-print(
-    search.best_params_,
-    f"accuracy on test images: {search.score(images.X_test, images.y_test):.3f}",
-)
+accuracy = search.score(images.X_test, images.y_test)
+print(f"{search.best_params_}, accuracy on test images {accuracy:.3f}")
 
 # %%
 # TODO

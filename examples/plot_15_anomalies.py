@@ -2,8 +2,9 @@
 Finding what does not belong
 ============================
 
-An autoencoder restores what it was trained on. Here it has never seen a 0, so that 0s come
-back badly: ``score_samples``, minus the mean squared error of each row, tells them apart.
+An autoencoder restores what it was trained on. Here it has never seen a 0, so that 0s
+come back badly: ``score_samples``, minus the mean squared error of each row, tells them
+apart.
 """
 
 import matplotlib.pyplot as plt
