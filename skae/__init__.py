@@ -1,6 +1,6 @@
 """Autoencoders for scikit-learn: written like ``PCA``, trained by PyTorch."""
 
-from skae import callbacks, datasets, densities, exceptions, metrics
+from skae import callbacks, datasets, densities, displays, exceptions, metrics
 from skae.base import BaseAutoencoder
 from skae.conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae.dense import DenseAutoencoder, DenseVariationalAutoencoder
@@ -16,6 +16,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "densities",
+    "displays",
     "exceptions",
     "metrics",
 ]

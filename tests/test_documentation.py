@@ -18,7 +18,7 @@ from skae.sampling import SamplingMixin
 from skae.variational import VariationalMixin
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
-MODULES = ["skae", *(f"skae.{m.name}" for m in pkgutil.iter_modules(skae.__path__))]
+MODULES = ["skae", *(m.name for m in pkgutil.walk_packages(skae.__path__, "skae."))]
 ESTIMATORS = [
     skae.BaseAutoencoder,
     skae.DenseAutoencoder,
@@ -33,6 +33,7 @@ OWNERS = [
     VariationalMixin,
     skae.densities.Gaussian.__mro__[1],
 ]
+DISPLAYS = [getattr(skae.displays, name) for name in skae.displays.__all__]
 METHODS = [
     pytest.param(method, id=f"{owner.__name__}.{name}")
     for owner in OWNERS
@@ -110,8 +111,27 @@ def test_a_function_documents_parameters_returns_and_shapes(function):
 def test_public_names_are_these_and_no_others():
     classes = {name for name, value in vars(skae).items() if inspect.isclass(value)}
     assert classes == {estimator.__name__ for estimator in ESTIMATORS}
-    modules = {"callbacks", "datasets", "densities", "exceptions", "metrics"}
+    modules = {"callbacks", "datasets", "densities", "displays", "exceptions", "metrics"}
     assert set(skae.__all__) == classes | modules
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_a_display_documents_its_parameters_and_attributes(display):
+    methods = [
+        method
+        for name, method in inspect.getmembers(display)
+        if name[0] != "_" and callable(method)
+    ]
+    assert {"plot"} <= {method.__name__ for method in methods}
+    assert [documentation_faults(f) for f in (display, *methods)] == [[]] * (
+        1 + len(methods)
+    )
+    for method in methods:
+        returns = NumpyDocString(inspect.getdoc(method))["Returns"]
+        assert bool(returns) == (method.__name__ != "save_gif")
+    sections = NumpyDocString(inspect.getdoc(display))
+    assert {"figure_", "ax_"} <= {attribute.name for attribute in sections["Attributes"]}
+    assert sections["Examples"]
 
 
 @pytest.mark.parametrize("density", DENSITIES)

@@ -29,36 +29,60 @@ LAYERS = [
     },
     {"batches", "densities", "devices", "fit_callbacks", "networks"},
     {"coders", "flows", "losses", "resuming", "rows"},
-    {"gradients", "metrics", "rules", "sampling", "validation", "variational"},
-    {"engine"},
+    {"architecture", "gradients", "metrics", "rules", "sampling", "validation"},
+    {"engine", "variational"},
     {"base"},
     {"dense", "conv"},
+    {"displays.given", "displays.style"},
+    {"displays.images", "displays.lines"},
+    {
+        "displays.architecture",
+        "displays.generated",
+        "displays.histograms",
+        "displays.progress",
+        "displays.reconstructed",
+        "displays.scatter",
+        "displays.training",
+    },
+    {"callbacks", "displays.decoded"},
+    {"displays"},
     {"__init__"},
 ]
 ONLY_IN = {
     "skorch": {"callbacks", "engine", "fit_callbacks"},
-    "matplotlib": set(),
+    "matplotlib": {
+        module for layer in LAYERS for module in layer if "displays" in module
+    },
     "torchvision": {"datasets"},
 }
+PACKAGES = ["skae", "skae.displays"]
+
+
+def path_of(module):
+    path = FOLDER / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def imports(module):
     """Modules that a module of skae imports, with whether at its top level."""
-    tree = ast.parse((FOLDER / f"{module}.py").read_text())
+    tree = ast.parse(path_of(module).read_text())
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module]
-            if node.module == "skae":
-                names = [f"skae.{alias.name}" for alias in node.names]
+            if node.module in PACKAGES:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
             yield name, node in tree.body
 
 
 def modules():
-    return sorted(path.stem for path in FOLDER.glob("*.py"))
+    """Of the package; of one below it, also its modules."""
+    paths = [path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.py")]
+    names = [".".join(path.parts) for path in paths]
+    return sorted(name.removesuffix(".__init__") for name in names)
 
 
 def test_every_module_has_a_layer():
@@ -69,8 +93,23 @@ def test_every_module_has_a_layer():
 def test_imports_run_downward_only(module):
     level = next(i for i, layer in enumerate(LAYERS) if module in layer)
     below = set().union(*LAYERS[:level])
-    inside = {name.split(".")[1] for name, _ in imports(module) if name[:5] == "skae."}
+    inside = {name[5:] for name, _ in imports(module) if name.startswith("skae.")}
     assert inside <= below
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in modules() if "displays" in m or m in ("callbacks", "metrics")]
+)
+def test_what_looks_at_estimators_uses_their_public_names_only(module):
+    private = [
+        node.attr
+        for node in ast.walk(ast.parse(path_of(module).read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.endswith("__")
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    ]
+    assert private == []
 
 
 @pytest.mark.parametrize("package", ONLY_IN)
@@ -103,7 +142,7 @@ def test_importing_skae_imports_neither_matplotlib_nor_torchvision():
 
 @pytest.mark.parametrize("module", modules())
 def test_files_and_functions_stay_small(module):
-    text = (FOLDER / f"{module}.py").read_text()
+    text = path_of(module).read_text()
     assert text.count("\n") < 500
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):

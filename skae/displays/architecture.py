@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from skae.architecture import describe, size
-from skae.displays.estimators import find_autoencoder
+from skae.displays.given import find_autoencoder
 from skae.displays.style import BLUE, GREEN, GREY, ORANGE, axes_for, merged
 
 TEXT_SIZE = 8
@@ -24,10 +24,14 @@ class ArchitectureDisplay:
     ----------
     name : str
         Of the estimator.
-    n_features, n_components : int
-        Sizes of rows and codes.
-    encoder, decoder : list of Layer
-        What ``skae.architecture.describe`` returns.
+    n_features : int
+        Size of the rows.
+    n_components : int
+        Size of the codes.
+    encoder : list of Layer
+        Its layers, as ``skae.architecture.describe`` returns them.
+    decoder : list of Layer
+        Its layers.
 
     Attributes
     ----------

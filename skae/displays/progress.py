@@ -71,8 +71,10 @@ class ReconstructionProgressDisplay:
         n_epochs : int, default=8
             How many of the frames to draw at most, spread evenly, the first and the
             latest among them.
-        image_kw, line_kw : dict, default=None
-            Passed to matplotlib's ``imshow``, and to ``plot`` for reconstructions.
+        image_kw : dict, default=None
+            Options of ``ax.imshow``.
+        line_kw : dict, default=None
+            Options of ``ax.plot``, for reconstructions that are no images.
 
         Returns
         -------
@@ -106,8 +108,10 @@ class ReconstructionProgressDisplay:
             Of the file to write.
         frames_per_second : float, default=5
             The last frame stays for two seconds more.
-        image_kw, line_kw : dict, default=None
-            As for `plot`.
+        image_kw : dict, default=None
+            Options of ``ax.imshow``.
+        line_kw : dict, default=None
+            Options of ``ax.plot``, for reconstructions that are no images.
         """
         from matplotlib.animation import PillowWriter
         from matplotlib.backends.backend_agg import FigureCanvasAgg
