@@ -8,6 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae.coders import Coder
 from skae.seeding import DrawFrom
 
 NO_LAYERS = nn.Identity | nn.Sequential | nn.ModuleList | nn.ModuleDict
@@ -196,7 +197,8 @@ def _passed(network, n_inputs):
     with torch.inference_mode(), DrawFrom(always_the_same):
         output = twin(torch.zeros((1, n_inputs), device=device))
     if not passed or passed[-1][1] != output.shape[1:]:
-        passed.append((network, tuple(output.shape[1:])))  # what it does itself
+        itself = network.body if type(network) is Coder else network
+        passed.append((itself, tuple(output.shape[1:])))  # what its own code does
     inside = {id(m) for layer, _ in passed for m in _within(layer)}
     return [(module, shape) for module, shape in passed if id(module) not in inside]
 

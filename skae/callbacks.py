@@ -17,6 +17,7 @@ from skae.rows import (
     looks_channels_last,
     refuse_sparse,
 )
+from skae.seeding import DrawFrom
 
 __all__ = ["ReconstructionRecorder"]
 
@@ -138,7 +139,9 @@ class ReconstructionRecorder(Callback):
         module.eval()
         try:
             rows = torch.from_numpy(self.rows_).to(net.device)
-            frame = module.decoder(module.encoder(rows)).float().cpu().numpy()
+            # What an architecture draws for itself is not to be drawn from training's.
+            with DrawFrom(torch.Generator(net.device).manual_seed(0)):
+                frame = module.decoder(module.encoder(rows)).float().cpu().numpy()
         finally:
             module.train(was_training)
         # A failed partial_fit is undone, and its epoch's number comes again.

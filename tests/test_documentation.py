@@ -111,7 +111,11 @@ def test_a_function_documents_parameters_returns_and_shapes(function):
 def test_public_names_are_these_and_no_others():
     classes = {name for name, value in vars(skae).items() if inspect.isclass(value)}
     assert classes == {estimator.__name__ for estimator in ESTIMATORS}
+<<<<<<< HEAD
     modules = {"callbacks", "datasets", "densities", "displays", "exceptions", "metrics"}
+=======
+    modules = {"callbacks", "datasets", "displays", "densities", "exceptions", "metrics"}
+>>>>>>> recorder
     assert set(skae.__all__) == classes | modules
 
 

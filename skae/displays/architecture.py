@@ -172,7 +172,8 @@ class ArchitectureDisplay:
             )
             for place, (_, shape, parameters, _) in zip(places, lines, strict=True)
         ]
-        ax.set(xticks=[], xlim=(-0.5, 0.5), ylim=(places[-1] + 0.5, -0.5))
+        ax.set(xticks=[], xlim=(-0.5, 0.5), ylim=(len(lines) - 0.5, -0.5))
+        ax.set_xlabel("width: log of the number of elements", fontsize=TEXT_SIZE)
         ax.tick_params(left=False)
         ax.spines[:].set_visible(False)
         n_parameters = sum(layer.n_parameters for layer in self.encoder + self.decoder)

@@ -84,7 +84,7 @@ class ReconstructionProgressDisplay:
         labels = ["original", *(f"epoch {self.epochs[i]}" for i in chosen)]
         self.figure_, self.ax_ = axes_for(ax, self._size(len(labels)))
         frames = [self.reconstructions[i] for i in chosen]
-        places = self._draw(self.ax_, frames, image_kw, line_kw)
+        places, self.image_, self.lines_ = self._draw(self.ax_, frames, image_kw, line_kw)
         self.ax_.set_yticks(places, labels)
         self.ax_.tick_params(left=False, bottom=False)
         self.ax_.set_title("Reconstructions by epoch")
@@ -113,38 +113,53 @@ class ReconstructionProgressDisplay:
         line_kw : dict, default=None
             Options of ``ax.plot``, for reconstructions that are no images.
         """
-        from matplotlib.animation import PillowWriter
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from PIL import Image
 
         figure = Figure(figsize=self._size(2), layout="constrained")
-        FigureCanvasAgg(figure)
-        writer = PillowWriter(fps=frames_per_second)
-        with writer.saving(figure, path, dpi=100):
-            for i, frame in enumerate(self.reconstructions):
-                figure.clear()
-                ax = figure.add_subplot()
-                places = self._draw(ax, [frame], image_kw, line_kw)
-                ax.set_yticks(places, ["original", "reconstruction"])
-                ax.tick_params(left=False, bottom=False)
-                ax.set_title(
-                    f"epoch {self.epochs[i]}, mean squared error {self.errors[i]:.3f}",
-                    fontsize=10,
-                )
-                writer.grab_frame()
-            for _ in range(round(HOLD * frames_per_second)):
-                writer.grab_frame()
+        canvas, ax = FigureCanvasAgg(figure), figure.add_subplot()
+        pictures = []
+        for i in range(len(self.epochs)):
+            self._draw_one(ax, i, image_kw, line_kw)
+            if not pictures:  # all frames are laid out like the first
+                canvas.draw()
+                figure.set_layout_engine("none")
+            canvas.draw()
+            drawn = np.array(canvas.buffer_rgba())[..., :3]
+            pictures.append(Image.fromarray(drawn))
+        durations = [1000 / frames_per_second] * len(pictures)  # in milliseconds
+        durations[-1] += 1000 * HOLD
+        pictures[0].save(
+            path,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=durations,
+            loop=0,
+        )
+
+    def _draw_one(self, ax, i, image_kw, line_kw):
+        """Draw the rows above one frame, of which the title tells."""
+        ax.clear()
+        places, _, _ = self._draw(ax, [self.reconstructions[i]], image_kw, line_kw)
+        ax.set_yticks(places, ["original", "reconstruction"])
+        ax.tick_params(left=False, bottom=False)
+        title = f"epoch {self.epochs[i]}, mean squared error {self.errors[i]:.3g}"
+        ax.set_title(title, fontsize=10)
 
     def _draw(self, ax, frames, image_kw, line_kw):
-        """Draw the rows and frames under each other; where their middles are."""
-        self.image_ = self.lines_ = None
+        """Draw the rows and frames under each other.
+
+        Returns where their middles are, the mosaic or None, and the lines or None.
+        """
         if self.image_shape is None:
-            self.lines_ = self._draw_lines(ax, frames, line_kw)
-            return -np.arange(len(frames) + 1)
+            lines = self._draw_lines(ax, frames, line_kw)
+            return -np.arange(len(frames) + 1), None, lines
         rows = np.concatenate([self.X, *frames])
         picture, pitch = mosaic(rows, self.image_shape, n_columns=len(self.X))
-        self.image_ = draw_mosaic(ax, picture, value_range(self.X), image_kw)
-        return centres(len(frames) + 1, pitch[0], self.image_shape[1])
+        image = draw_mosaic(ax, picture, value_range(self.X), image_kw)
+        return centres(len(frames) + 1, pitch[0], self.image_shape[1]), image, None
 
     def _draw_lines(self, ax, frames, line_kw):
         """Draw each row as a line in its place, and the original behind."""
