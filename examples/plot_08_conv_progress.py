@@ -21,7 +21,7 @@ ae = ConvAutoencoder(
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,
-    max_epochs=images.epochs(mnist=10, digits=40),
+    max_epochs=images.epochs(mnist=10, digits=30),
     callbacks=[ReconstructionRecorder(images.X_test[:10])],
     random_state=0,
 ).fit(images.X)
