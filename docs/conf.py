@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_\w+\.py$",
     "ignore_pattern": r"(^|/)(?!plot_)\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
+    "image_srcset": ["2x"],
     "image_scrapers": ("matplotlib", "gallery_gifs.collect"),
     "backreferences_dir": "api/examples",
     "doc_module": ("skae",),

@@ -11,7 +11,7 @@ from gallery_data import load_images
 
 from skae import DenseAutoencoder
 from skae.callbacks import ReconstructionRecorder
-from skae.displays import LossCurveDisplay
+from skae.displays import LossCurveDisplay, ReconstructionDisplay
 
 images = load_images()
 ae = DenseAutoencoder(
@@ -40,3 +40,10 @@ recorder.plot(image_shape=images.image_shape)
 # The loss says when it happened. The dashed line is the loss of rows that were held out.
 
 LossCurveDisplay.from_estimator(ae)
+
+# %%
+# At the end, each digit's mean squared error stands below it.
+
+ReconstructionDisplay.from_estimator(
+    ae, images.X_test[:10], image_shape=images.image_shape
+)
