@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/examples",
     "doc_module": ("skae",),
     "download_all_examples": False,
+    "capture_repr": (),  # prints and pictures, not what the last line's object is
     "remove_config_comments": True,
     "show_signature": False,
     "min_reported_time": 1e6,  # times are the machine's, and would change each build

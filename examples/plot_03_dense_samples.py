@@ -26,14 +26,16 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Few look like a digit; most are faint pieces of several.
+# Few look like a digit; most are faint pieces of several. Of MNIST, hardly one looks like a
+# 1, although every ninth training image is one: the codes of 1s lie far from where these are
+# drawn.
 
 rng = np.random.default_rng(0)
 codes = rng.normal(0.5, 0.2, size=(100, 32))
 SampleDisplay.from_predictions(
     ae.inverse_transform(codes),
     image_shape=images.image_shape,
-    title="Codes from N(0.5, 0.2), decoded",
+    title="Codes from N(0.5, 0.2)",
 )
 
 # %%
@@ -45,5 +47,5 @@ SampleDisplay.from_estimator(
     100,
     image_shape=images.image_shape,
     random_state=0,
-    title="Codes from a mixture fitted to the real ones",
+    title="Codes from the fitted mixture",
 )

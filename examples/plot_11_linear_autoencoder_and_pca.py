@@ -35,8 +35,8 @@ print(f"linear autoencoder          {-linear.score(X_test):.4f}")
 print(f"with a hidden layer of 512  {-deep.score(X_test):.4f}")
 
 # %%
-# PCA first, then the linear autoencoder. They make the same mistakes: dark digits become
-# gray, and white paper too.
+# PCA first, then the linear autoencoder. Both make the same mistakes, and nearly the same
+# errors.
 
 ReconstructionDisplay.from_predictions(
     X_test[:10], by_pca[:10], image_shape=images.image_shape
