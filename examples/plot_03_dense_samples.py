@@ -26,9 +26,8 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Few look like a digit; most are faint pieces of several. Of MNIST, hardly one looks like a
-# 1, although every ninth training image is one: the codes of 1s lie far from where these are
-# drawn.
+# Few look like a digit; most are faint pieces of several. Of MNIST, hardly one is clearly
+# a 1, although every ninth training image is.
 
 rng = np.random.default_rng(0)
 codes = rng.normal(0.5, 0.2, size=(100, 32))

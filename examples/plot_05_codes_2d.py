@@ -24,9 +24,9 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Of MNIST, one class lies apart: the 1s, on the right. All others meet, 4s with 7s and 9s for
-# instance. Of scikit-learn's digits, it is the 4s above and the 0s on the right that keep to
-# themselves.
+# Of MNIST, one class lies apart: the 1s, on the right. All others meet, 4s with 7s and 9s
+# for instance. Of scikit-learn's digits, it is the 4s above and the 0s on the right that
+# keep to themselves.
 
 LatentScatterDisplay.from_estimator(ae, images.X, images.y, random_state=0)
 

@@ -24,9 +24,8 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# The class apart stays apart: the 1s of MNIST, the 0s of scikit-learn's digits. Some others
-# that met in two dimensions part in the third; most still touch. A classifier that gets all
-# 32 numbers tells them apart far better than any picture.
+# The class apart stays apart: the 1s of MNIST, the 0s of scikit-learn's digits. Some
+# others that met in two dimensions part in the third; most still touch.
 
 LatentScatterDisplay.from_estimator(
     ae, images.X, images.y, n_dimensions=3, random_state=0

@@ -29,8 +29,8 @@ print(
 )
 
 # %%
-# Noisy digits above, what is restored of them below. The errors are the distance between the
-# two: here they are what was taken away.
+# Noisy digits above, what is restored of them below. The errors are the distance between
+# the two: here they are what was taken away.
 
 ReconstructionDisplay.from_estimator(
     denoising, noisy[:10], image_shape=images.image_shape

@@ -39,8 +39,8 @@ accuracy = search.score(images.X_test, images.y_test)
 print(f"{search.best_params_}, accuracy on test images {accuracy:.3f}")
 
 # %%
-# The first numbers bring most. Where the bars of two sizes overlap, the smaller one is as good
-# for this classifier.
+# The first numbers bring most. Where the bars of two sizes overlap, the smaller one is as
+# good for this classifier.
 
 mean, std = (search.cv_results_[f"{kind}_test_score"] for kind in ("mean", "std"))
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
