@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # the gallery has settings that cannot be pickled
 
 # Markdown
