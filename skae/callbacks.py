@@ -61,6 +61,7 @@ class ReconstructionRecorder(Callback):
 
     See Also
     --------
+    skae.displays.ReconstructionProgressDisplay : What `plot` returns.
     skae.displays.ReconstructionDisplay : Originals and reconstructions once trained.
 
     Examples
@@ -171,8 +172,10 @@ class ReconstructionRecorder(Callback):
         image_shape : tuple of int, default=None
             (height, width) or (channels, height, width) to draw rows as images. None
             takes `image_shape_`; where that is None too, rows are drawn as lines.
-        image_kw, line_kw : dict, default=None
-            Passed to matplotlib's ``imshow``, and to ``plot`` for reconstructions.
+        image_kw : dict, default=None
+            Options of ``ax.imshow``.
+        line_kw : dict, default=None
+            Options of ``ax.plot``, for reconstructions that are no images.
 
         Returns
         -------
@@ -189,7 +192,9 @@ class ReconstructionRecorder(Callback):
         display = self._display(image_shape)
         return display.plot(ax, n_epochs=n_epochs, image_kw=image_kw, line_kw=line_kw)
 
-    def save_gif(self, path, *, image_shape=None, frames_per_second=5, image_kw=None):
+    def save_gif(
+        self, path, *, image_shape=None, frames_per_second=5, image_kw=None, line_kw=None
+    ):
         """Save the frames as an animated GIF, each with its epoch written on it.
 
         Parameters
@@ -201,7 +206,9 @@ class ReconstructionRecorder(Callback):
         frames_per_second : float, default=5
             The latest frame stays for two seconds more.
         image_kw : dict, default=None
-            Passed to matplotlib's ``imshow``.
+            Options of ``ax.imshow``.
+        line_kw : dict, default=None
+            Options of ``ax.plot``, for reconstructions that are no images.
 
         Raises
         ------
@@ -211,7 +218,12 @@ class ReconstructionRecorder(Callback):
             If `image_shape` does not fit the rows.
         """
         display = self._display(image_shape)
-        display.save_gif(path, frames_per_second=frames_per_second, image_kw=image_kw)
+        display.save_gif(
+            path,
+            frames_per_second=frames_per_second,
+            image_kw=image_kw,
+            line_kw=line_kw,
+        )
 
     def _display(self, image_shape):
         if not getattr(self, "epochs_", None):

@@ -33,6 +33,8 @@ OWNERS = [
     VariationalMixin,
     skae.densities.Gaussian.__mro__[1],
 ]
+CALLBACKS = [getattr(skae.callbacks, name) for name in skae.callbacks.__all__]
+LOOKS = ["plot", "save_gif"]  # methods that skorch does not call
 DISPLAYS = [getattr(skae.displays, name) for name in skae.displays.__all__]
 METHODS = [
     pytest.param(method, id=f"{owner.__name__}.{name}")
@@ -131,6 +133,23 @@ def test_a_display_documents_its_parameters_and_attributes(display):
         assert bool(returns) == (method.__name__ != "save_gif")
     sections = NumpyDocString(inspect.getdoc(display))
     assert {"figure_", "ax_"} <= {attribute.name for attribute in sections["Attributes"]}
+    assert sections["Examples"]
+
+
+def test_the_summary_documents_what_it_returns():
+    assert documentation_faults(skae.BaseAutoencoder.summary) == []
+    sections = NumpyDocString(inspect.getdoc(skae.BaseAutoencoder.summary))
+    assert sections["Returns"][0].type == "str"
+    assert sections["Examples"]
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+def test_a_callback_documents_its_parameters_and_attributes(callback):
+    looks = [method for name, method in vars(callback).items() if name in LOOKS]
+    assert len(looks) == len(LOOKS)
+    assert [documentation_faults(f) for f in (callback, *looks)] == [[]] * 3
+    sections = NumpyDocString(inspect.getdoc(callback))
+    assert sections["Attributes"]
     assert sections["Examples"]
 
 

@@ -43,7 +43,7 @@ class ArchitectureDisplay:
         The bars, from top to bottom.
     labels_ : list of str
         What stands on the left of them.
-    texts_ : list of matplotlib Text
+    texts_ : list of matplotlib Annotation
         What stands on the right of them.
 
     See Also
@@ -162,11 +162,12 @@ class ArchitectureDisplay:
         labels = [label.replace(" + ", "\n+ ", 1) for label in self.labels_]
         ax.set_yticks(places, labels, fontsize=TEXT_SIZE)
         self.texts_ = [
-            ax.text(
-                1.03,
-                place,
+            ax.annotate(
                 "\n".join(filter(None, [size(shape), parameters])),
-                transform=beside,
+                (1, place),
+                (6, 0),
+                beside,
+                textcoords="offset points",
                 va="center",
                 fontsize=TEXT_SIZE,
             )

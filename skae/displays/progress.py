@@ -37,7 +37,7 @@ class ReconstructionProgressDisplay:
         The mosaic, where rows are images.
     lines_ : list of matplotlib Line2D or None
         The reconstructions, where they are not.
-    error_texts_ : list of matplotlib Text
+    error_texts_ : list of matplotlib Annotation
         Their mean squared errors beside them, below a heading.
 
     Examples
@@ -95,7 +95,9 @@ class ReconstructionProgressDisplay:
         """Beside each line of rows, what its error is."""
         beside = self.ax_.get_yaxis_transform()  # x in shares of the axes' width
         self.error_texts_ = [
-            self.ax_.text(1.02, place, text, transform=beside, va="center")
+            self.ax_.annotate(
+                text, (1, place), (8, 0), beside, textcoords="offset points", va="center"
+            )
             for place, text in zip(places, texts, strict=True)
         ]
 
