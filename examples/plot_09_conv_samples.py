@@ -27,12 +27,14 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# TODO
+# Of MNIST, strokes are stronger than those of the dense decoder, and more are digits: 3s,
+# 5s and 8s above all, but hardly a 1. Of scikit-learn's digits, nearly all are the same
+# blur.
 
 rng = np.random.default_rng(0)
 codes = rng.normal(0.5, 0.2, size=(100, 32))
 SampleDisplay.from_predictions(
     ae.inverse_transform(codes),
     image_shape=images.image_shape,
-    title="Codes from N(0.5, 0.2), decoded",
+    title="Codes from N(0.5, 0.2)",
 )

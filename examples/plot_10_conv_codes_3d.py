@@ -25,7 +25,8 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# TODO
+# The classes that lie apart are those of the dense autoencoder: the 1s of MNIST, the 0s
+# of scikit-learn's digits.
 
 LatentScatterDisplay.from_estimator(
     ae, images.X, images.y, n_dimensions=3, random_state=0
