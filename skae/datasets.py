@@ -7,6 +7,8 @@ import pathlib
 import numpy as np
 from sklearn.utils import Bunch
 
+__all__ = ["fetch_images"]
+
 SUBSETS = ("train", "test")
 
 

@@ -208,9 +208,9 @@ class GaussianMixture(Density):
     ----------
     weights_ : ndarray of shape (n_components,)
         Share of each normal distribution.
-    means_ : ndarray of shape (n_components, n_features_in_)
+    means_ : ndarray of shape (n_components, `n_features_in_`)
         Their means.
-    covariances_ : ndarray of shape (n_components, n_features_in_, n_features_in_)
+    covariances_ : ndarray of shape (n_components, `n_features_in_`, `n_features_in_`)
         Their covariances.
     n_features_in_ : int
         Number of elements of a code.

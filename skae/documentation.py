@@ -128,7 +128,7 @@ image_shape_ : tuple of int or None
     (channels, height, width) where the rows are images, else None.
 n_features_in_ : int
     Number of features of a flat row.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where `X` was a data frame with string column names.
 """
 

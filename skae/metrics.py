@@ -67,7 +67,7 @@ def frechet_distance(
 ) -> float:
     """Squared Frechet distance between two normal distributions fitted to rows.
 
-    |m - m'|² + tr(C + C' - 2 (C C')^(1/2)) of the means m and covariances C of the
+    ``|m - m'|² + tr(C + C' - 2 (C C')^(1/2))`` of the means m and covariances C of the
     features of both. With the features of an Inception network it is known as FID.
 
     Parameters

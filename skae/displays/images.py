@@ -142,7 +142,7 @@ def centres(n, pitch, size):
     return np.arange(n) * pitch + (size - 1) / 2
 
 
-def size_of(picture, *, inches_per_pixel=0.022, least=2.4, most=9.0):
+def size_of(picture, *, inches_per_pixel=0.022, least=4.0, most=9.0):
     """Inches of a figure for a mosaic, with room for a title."""
     height, width = picture.shape[:2]
     scale = min(max(inches_per_pixel, least / width), most / max(height, width))

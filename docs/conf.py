@@ -1,0 +1,82 @@
+"""How Sphinx builds the documentation: sphinx-build -W -b html docs docs/_build/html."""
+
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import skae
+
+project = "skae"
+author = copyright = "The skae developers"
+version = release = skae.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+suppress_warnings = ["config.cache"]  # the gallery has settings that cannot be pickled
+
+# Markdown
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Docstrings
+default_role = "literal"
+autodoc_typehints = "none"  # numpydoc's sections have them
+autosummary_generate = True
+numpydoc_show_class_members = False  # the template of a class lists them
+
+# The look
+html_theme = "pydata_sphinx_theme"
+html_title = "skae"
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["skae.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "skae", "alt_text": "skae, to the first page"},
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_toc_level": 2,
+}
+html_sidebars = {
+    page: [] for page in ("index", "getting_started", "changelog", "contributing")
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# The gallery
+os.environ.setdefault("MPLBACKEND", "agg")
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_\w+\.py$",
+    "ignore_pattern": r"(^|/)(?!plot_)\w+\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "image_srcset": ["2x"],
+    "image_scrapers": ("matplotlib", "gallery_gifs.collect"),
+    "backreferences_dir": "api/examples",
+    "doc_module": ("skae",),
+    "download_all_examples": False,
+    "capture_repr": (),  # prints and pictures, not what the last line's object is
+    "remove_config_comments": True,
+    "show_signature": False,
+    "min_reported_time": 1e6,  # times are the machine's, and would change each build
+    "write_computation_times": False,
+    "plot_gallery": "True",
+}

@@ -1,0 +1,121 @@
+"""The gallery and the reference: which images are taken, and that nothing is left out."""
+
+import ast
+import importlib
+import pathlib
+import re
+
+import pytest
+from tiny_images import write_idx
+
+import skae
+from skae.documentation import PAGE
+
+ROOT = pathlib.Path(skae.__file__).parents[1]
+SCRIPTS = sorted((ROOT / "examples").glob("plot_*.py"))
+MODULES = [
+    name for name in skae.__all__ if isinstance(getattr(skae, name), type(importlib))
+]
+
+
+@pytest.fixture
+def gallery_data(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    monkeypatch.delenv("SKAE_GALLERY", raising=False)
+    return importlib.import_module("gallery_data")
+
+
+@pytest.fixture
+def with_mnist(tmp_path, monkeypatch):
+    write_idx(tmp_path / "MNIST" / "raw")
+    monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+
+
+@pytest.fixture
+def without_mnist(tmp_path, monkeypatch):
+    monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+
+
+@pytest.mark.usefixtures("with_mnist")
+def test_the_gallery_takes_mnist_where_it_is_and_says_so(gallery_data, capsys):
+    images = gallery_data.load_images()
+    assert images.X.shape == (6, 784)
+    assert images.X_test.shape == (3, 784)
+    assert images.epochs(mnist=7, digits=9) == 7
+    assert capsys.readouterr().out == "MNIST: 6 training images of 28 x 28 pixels\n"
+
+
+@pytest.mark.usefixtures("without_mnist")
+def test_the_gallery_takes_digits_where_mnist_is_not(gallery_data, capsys):
+    images = gallery_data.load_images()
+    assert images.X.shape[1] == images.X_test.shape[1] == 64
+    assert images.X.max() == 1
+    assert images.epochs(mnist=7, digits=9) == 9
+    assert capsys.readouterr().out.startswith("scikit-learn's digits: 1,437 training")
+
+
+@pytest.mark.usefixtures("with_mnist")
+@pytest.mark.parametrize(
+    ("choice", "n_rows", "epochs"), [("digits", 1437, 9), ("quick", 320, 2)]
+)
+def test_the_gallery_can_be_told_to_take_digits(
+    gallery_data, monkeypatch, choice, n_rows, epochs
+):
+    monkeypatch.setenv("SKAE_GALLERY", choice)
+    images = gallery_data.load_images()
+    assert images.X.shape == (n_rows, 64)
+    assert images.epochs(mnist=7, digits=9) == epochs
+
+
+def test_an_unknown_choice_of_images_names_those_that_are_known(
+    gallery_data, monkeypatch
+):
+    monkeypatch.setenv("SKAE_GALLERY", "cats")
+    with pytest.raises(
+        ValueError, match=r"'cats' is not known; set it to 'digits', 'mnist'"
+    ):
+        gallery_data.load_images()
+
+
+def test_every_figure_of_the_article_has_a_script():
+    numbers = [int(script.name[5:7]) for script in SCRIPTS]
+    assert numbers == list(range(1, 16))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_has_a_title_prose_and_little_code(script):
+    tree = ast.parse(script.read_text())
+    title, rule, *prose = ast.get_docstring(tree).splitlines()
+    assert rule == "=" * len(title)
+    assert any(prose)
+    assert "load_images()" in script.read_text()
+    assert sum(len(ast.unparse(node).splitlines()) for node in tree.body[1:]) <= 60
+
+
+def test_pictures_are_made_of_scripts_that_are_there():
+    text = (ROOT / "docs" / "make_pictures.py").read_text()
+    named = set(re.findall(r'"(plot_\w+)"', text))
+    assert named
+    assert named <= {script.stem for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_reference_lists_all_public_names_of_a_module(module):
+    page = (ROOT / "docs" / "api.md").read_text()
+    section = page.split(f".. currentmodule:: skae.{module}\n")[1].split("```")[0]
+    listed = set(re.findall(r"^   (\w+)$", section, re.M))
+    assert listed == set(getattr(skae, module).__all__)
+
+
+def test_the_reference_lists_all_estimators():
+    page = (ROOT / "docs" / "api.md").read_text()
+    section = page.split(".. currentmodule:: skae\n")[1].split("```")[0]
+    assert set(re.findall(r"^   (\w+)$", section, re.M)) == set(skae.__all__) - set(
+        MODULES
+    )
+
+
+def test_the_notebook_links_to_pages_that_the_reference_makes():
+    page = (ROOT / "docs" / "api.md").read_text()
+    (folder,) = set(re.findall(r":toctree: (\S+)", page))
+    assert f"/{folder}/skae.{{estimator_name}}.html" in PAGE
