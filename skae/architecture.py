@@ -183,7 +183,11 @@ def _passed(network, n_inputs):
     """
     weights = list(network.parameters())
     device = weights[0].device if weights else torch.device("cpu")
-    twin = copy.deepcopy(network, {id(weight): weight for weight in weights}).eval()
+    kept = {id(weight): weight for weight in weights}
+    for part in network.modules():  # what was computed of weights cannot be copied
+        computed = (value for value in vars(part).values() if torch.is_tensor(value))
+        kept.update({id(value): value.detach() for value in computed})
+    twin = copy.deepcopy(network, kept).eval()
     passed = []
 
     def note(module, inputs, output, *, original):

@@ -57,6 +57,21 @@ class Rates(Callback):
         self.rates_.append(net.optimizer_.param_groups[0]["lr"])
 
 
+def clipped_texts(figure):
+    """The texts that leave a figure by a pixel or more."""
+    from matplotlib.text import Text
+
+    figure.canvas.draw()
+    boxes = {t: t.get_window_extent() for t in figure.findobj(Text) if t.get_text()}
+    return [
+        text.get_text()
+        for text, box in boxes.items()
+        if min(box.x0, box.y0) <= -1
+        or box.x1 >= figure.bbox.width + 1
+        or box.y1 >= figure.bbox.height + 1
+    ]
+
+
 @pytest.fixture(params=[small_dense, small_conv], ids=["dense", "conv"])
 def make_small(request):
     """Each estimator in a small and quick form; takes parameters to change."""

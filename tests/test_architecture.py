@@ -155,6 +155,13 @@ def test_a_network_that_computes_without_modules_is_a_layer():
     assert encoder == [Layer("Halves", (2,), 0, False)]
 
 
+def test_layers_whose_weights_are_computed_are_described():
+    estimator = own(nn.utils.spectral_norm(nn.Linear(6, 2)))
+    estimator.encoder_(torch.zeros(1, 6))  # such weights have a gradient then
+    encoder, _ = describe(estimator)
+    assert rows_of(encoder) == [("Linear", (2,), 14)]
+
+
 # --- nothing changes ----------------------------------------------------------------
 
 
