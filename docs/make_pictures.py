@@ -18,7 +18,7 @@ EXAMPLES = HERE.parent / "examples"
 
 # The pictures of each script: its figures in order; None is not kept.
 PICTURES = {
-    "plot_02_dense_progress": ["progress", None, "restored"],
+    "plot_02_dense_progress": ["progress", None, None],
     "plot_03_dense_samples": ["random_codes", "samples"],
     "plot_05_codes_2d": ["kernel_pca", None],
 }

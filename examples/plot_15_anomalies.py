@@ -47,8 +47,8 @@ ax.set(
 ax.legend()
 
 # %%
-# The ten test images with the largest errors. Nearly all are 0s, of which the decoder
-# makes digits that it knows.
+# The ten test images with the largest errors. Most are 0s, of which the decoder makes
+# digits that it knows.
 
 worst = scores.argsort()[:10]
 ReconstructionDisplay.from_estimator(
