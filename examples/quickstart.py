@@ -11,7 +11,6 @@ import time
 import matplotlib
 
 matplotlib.use("agg")
-import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import DenseAutoencoder
 from skae.datasets import fetch_images
+from skae.displays import LatentScatterDisplay, ReconstructionDisplay
 
 N_COMPONENTS = 16
 N_SEARCHED = 2_000  # rows for the grid search
@@ -48,15 +48,17 @@ def main():
     )
     X_drawn, y_drawn = X_train[:N_DRAWN], y_train[:N_DRAWN]
     codes_3d = pipe.fit_transform(X_drawn)
-    save_scatter(codes_3d, y_drawn, options.out / "kernel_pca.png")
+    LatentScatterDisplay.from_predictions(
+        codes_3d, y_drawn, title=f"KernelPCA (rbf) of codes of {N_COMPONENTS} numbers"
+    ).figure_.savefig(options.out / "kernel_pca.png", dpi=150)
 
     # Against PCA of the same size, and as features for a classifier.
     ae = DenseAutoencoder(N_COMPONENTS, **settings).fit(X_train)
     pca = PCA(N_COMPONENTS).fit(X_train)
     print_errors(ae, pca, X_test)
-    save_reconstructions(
-        X_test, ae.reconstruct(X_test), image_shape, options.out / "reconstructions.png"
-    )
+    ReconstructionDisplay.from_estimator(
+        ae, X_test[:10], image_shape=image_shape
+    ).figure_.savefig(options.out / "reconstructions.png", dpi=150)
     print_accuracies(ae, pca, X_train, X_test, y_train, y_test)
 
     # How large should the codes be? Ask the classifier.
@@ -122,38 +124,6 @@ def print_accuracies(ae, pca, X_train, X_test, y_train, y_test):
         seconds = time.perf_counter() - start
         accuracy = classifier.score(Z_test, y_test)
         print(f"  {name:22}{Z_train.shape[1]:8d}{accuracy:10.3f}{seconds:9.2f}")
-
-
-def save_reconstructions(X, X_reconstructed, image_shape, path, n_images=10):
-    """Originals in the upper row, reconstructions in the lower."""
-    figure, axes = plt.subplots(
-        2, n_images, figsize=(n_images, 2.6), layout="constrained"
-    )
-    rows = (("original", X), ("restored", X_reconstructed))
-    for row_axes, (title, images) in zip(axes, rows, strict=True):
-        for ax, image in zip(row_axes, images, strict=False):
-            pixels = image.reshape(image_shape).transpose(1, 2, 0).clip(0, 1)
-            ax.imshow(pixels, cmap="gray_r", vmin=0, vmax=1)
-            ax.set(xticks=[], yticks=[])
-        row_axes[0].set_ylabel(title)
-    figure.suptitle(f"Test images through {N_COMPONENTS} numbers each")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
-def save_scatter(codes_3d, y, path):
-    figure = plt.figure(figsize=(8, 6), layout="constrained")
-    ax = figure.add_subplot(projection="3d")
-    points = ax.scatter(*codes_3d.T, c=y, cmap="tab10", s=8)
-    ax.set(
-        title=f"RBF KernelPCA of {N_COMPONENTS} autoencoder codes, coloured by class",
-        xlabel="component 1",
-        ylabel="component 2",
-        zlabel="component 3",
-    )
-    figure.legend(*points.legend_elements(), title="class", loc="outside center left")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from skae import (
     DenseVariationalAutoencoder,
 )
 from skae.densities import GaussianMixture
+from skae.displays import SampleDisplay
 
 ARTICLE = {
     "latent_activation": "sigmoid",
@@ -144,15 +145,14 @@ def cell(values, column):
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
-def save_samples(samples, image_shape, name, label, folder, n=10):
-    """A picture of n x n samples."""
-    channels, height, width = image_shape
-    images = samples[: n * n].reshape(n, n, channels, height, width)
-    grid = images.transpose(0, 3, 1, 4, 2).reshape(n * height, n * width, channels)
-    scale = max(1, 280 // (n * width))
-    grid = grid.repeat(scale, axis=0).repeat(scale, axis=1).clip(0, 1).squeeze()
+def save_samples(samples, image_shape, name, label, folder):
+    """A picture of 100 samples."""
+    display = SampleDisplay.from_predictions(
+        samples[:100], image_shape=image_shape, title=f"{name}\ncodes from {label}"
+    )
     name = "-".join(re.findall(r"\w+", f"{name} {label}".lower()))
-    plt.imsave(folder / f"{name}.png", 1 - grid, cmap="gray", vmin=0, vmax=1)
+    display.figure_.savefig(folder / f"{name}.png", dpi=60)
+    plt.close(display.figure_)
 
 
 def parse_options():
