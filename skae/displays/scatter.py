@@ -235,7 +235,7 @@ class LatentScatterDisplay:
         place = {
             "title": "class",
             "loc": "center left",
-            "bbox_to_anchor": (1.15 if self.ax_.name == "3d" else 1.0, 0.5),
+            "bbox_to_anchor": (1.08 if self.ax_.name == "3d" else 1.0, 0.5),
             "frameon": False,
             "fontsize": "small",
             "markerscale": 1.6,
