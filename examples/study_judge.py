@@ -101,10 +101,7 @@ class Judge:
     def of(self, samples):
         """The columns of the table, of generated rows."""
         coverage = class_coverage(self.classifier, samples)
-        test = self.data.X_test
-        near = precision_recall(
-            test[:N_NEIGHBOURS_OF], samples[:N_NEIGHBOURS_OF], features=self.features
-        )
+        test, near = self.data.X_test, self._near(samples)
         return {
             "Frechet": frechet_distance(test, samples, features=self.features),
             "precision": near.precision,
@@ -114,6 +111,14 @@ class Judge:
             "rarest class": coverage.shares.min(),
             "share of 1s": coverage.shares[1],
         }
+
+    def precision(self, samples):
+        """The share of generated rows that lie among the test rows."""
+        return self._near(samples).precision
+
+    def _near(self, samples):
+        test, few = self.data.X_test[:N_NEIGHBOURS_OF], samples[:N_NEIGHBOURS_OF]
+        return precision_recall(test, few, features=self.features)
 
     def of_real(self, name):
         """The same of real rows, for comparison; of the training rows, some at random."""
