@@ -67,8 +67,8 @@ def outside_the_interval(dense, judge):
             f"{as_drawn:.2f} and {moved:.2f} of N(0.5, {scale}), {outside:.0%} outside"
         )
     return (
-        "Codes outside [0, 1], which the encoder's sigmoid never puts out, decode worse: "
-        "precision of codes as drawn, and moved into the interval: "
+        "Codes outside [0, 1], which the encoder's sigmoid never puts out: precision of "
+        "codes as drawn, and moved into the interval: "
         f"{'; '.join(lines)}."
     )
 
