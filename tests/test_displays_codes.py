@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import small_dense
 from sklearn.decomposition import PCA, KernelPCA
@@ -145,6 +146,23 @@ def test_random_rows_are_drawn_of_many(digits):
         abs(display.points), abs(PCA(2).fit_transform(codes)), 1e-3
     )
     assert display.ax_.get_title() == "PCA of 50 codes"
+
+
+def test_a_data_frame_keeps_its_names_on_the_way_to_the_model(digits):
+    X = pd.DataFrame(digits, columns=[f"pixel {i}" for i in range(64)])
+    model = small_dense(n_components=2).fit(X)  # a warning without names is an error
+    display = LatentScatterDisplay.from_estimator(model, X, n_rows=30, reducer=None)
+    assert display.points.shape == (30, 2)
+
+
+def test_images_stay_images_on_the_way_to_the_model(digits):
+    images = digits.reshape(-1, 8, 8)
+    model = small_dense(n_components=2).fit(images)
+    display = LatentScatterDisplay.from_estimator(
+        model, images, n_rows=30, reducer=None, thumbnails=True
+    )
+    assert display.points.shape == (30, 2)
+    assert display.image_shape == (1, 8, 8)
 
 
 def test_the_reducer_given_is_not_fitted(digits):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skae.displays.given import at_least
 from skae.displays.images import centres, draw_mosaic, drawable, mosaic, value_range
 from skae.displays.lines import is_signal
 from skae.displays.style import BLUE, GREY, axes_for, merged
@@ -193,8 +194,7 @@ class ReconstructionProgressDisplay:
 
 def _evenly(n_frames, n_chosen):
     """Numbers of at most so many of the frames, the first and the last among them."""
-    if n_chosen < 1:
-        raise ValueError(f"n_epochs={n_chosen!r}; expected an integer of at least 1.")
+    at_least(1, n_epochs=n_chosen)
     if n_chosen == 1:
         return [n_frames - 1]
     return np.unique(np.linspace(0, n_frames - 1, n_chosen).round().astype(int)).tolist()

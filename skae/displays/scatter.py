@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import KernelPCA
-from sklearn.utils import check_random_state
+from sklearn.utils import resample
 from sklearn.utils.multiclass import type_of_target
 
 from skae.displays import images
@@ -134,13 +134,10 @@ class LatentScatterDisplay:
             raise ValueError("thumbnails=True needs n_dimensions=2; there are 3.")
         at_least(1, n_rows=n_rows)
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
+        y = checked_classes(y, len(X))
+        X, y = some_rows(X, y, n_rows, random_state)
+        codes = np.asarray(autoencoder.transform(into(before, X)))
         X, shape = flat(X)
-        chosen = some_rows(len(X), n_rows, random_state)
-        y = chosen_classes(y, len(X), chosen)
-        rows = X[chosen] if shape is None else X[chosen].reshape(-1, *shape)
-        if shape is not None and before is None and autoencoder.image_shape_ is None:
-            rows = X[chosen]
-        codes = np.asarray(autoencoder.transform(into(before, rows)))
         points, title = reduced(codes, reducer, n_dimensions)
         if thumbnails:
             fitted = autoencoder.image_shape_ if shape is None else shape
@@ -150,7 +147,7 @@ class LatentScatterDisplay:
             points,
             y,
             title=title,
-            thumbnails=X[chosen] if thumbnails else None,
+            thumbnails=X if thumbnails else None,
             image_shape=shape if thumbnails else None,
         ).plot(ax)
 
@@ -181,7 +178,7 @@ class LatentScatterDisplay:
         """
         points = np.asarray(points)
         check_dimensions(points)
-        y = chosen_classes(y, len(points), slice(None))
+        y = checked_classes(y, len(points))
         return cls(points, y, title=title).plot(ax)
 
     def plot(self, ax=None, *, scatter_kw=None, legend_kw=None):
@@ -278,15 +275,18 @@ class LatentScatterDisplay:
         return boxes
 
 
-def some_rows(n_rows, n_wanted, random_state):
-    """Numbers of random rows, or of all where there are no more."""
-    if n_rows <= n_wanted:
-        return np.arange(n_rows)
-    return check_random_state(random_state).permutation(n_rows)[:n_wanted]
+def some_rows(X, y, n_wanted, random_state):
+    """Random rows with their classes, or all where there are no more."""
+    if len(X) <= n_wanted:
+        return X, y
+    options = {"replace": False, "n_samples": n_wanted, "random_state": random_state}
+    if y is None:
+        return resample(X, **options), None
+    return resample(X, y, **options)
 
 
-def chosen_classes(y, n_rows, chosen):
-    """`y` of the chosen rows, checked against the number of all."""
+def checked_classes(y, n_rows):
+    """`y` as an array, one class or number for each row."""
     if y is None:
         return None
     y = np.asarray(y)
@@ -295,7 +295,7 @@ def chosen_classes(y, n_rows, chosen):
             f"y has the shape {y.shape}, but there are {n_rows} rows; expected "
             f"({n_rows},), one class or number for each."
         )
-    return y[chosen]
+    return y
 
 
 def is_classes(y):
