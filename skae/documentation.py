@@ -138,9 +138,10 @@ loss : str, default="gaussian"
     What training minimises of the reconstruction, as a mean over all elements: minus the
     log-likelihood of the data. "gaussian" is that of normal errors whose scale is
     the best for each batch, so that it fits data of any scale (Rybkin et al. 2021);
-    "binary_cross_entropy" is for values in [0, 1]; "squared_error" is that of normal
-    errors with variance 1/2, "absolute_error" of Laplace's with scale 1, "huber" between
-    them.
+    "laplace" the same with Laplace's distribution, by which rows come out sharper, and
+    their squared errors greater; "binary_cross_entropy" is for values in [0, 1];
+    "squared_error" is that of normal errors with variance 1/2, "absolute_error" of
+    Laplace's with scale 1, "huber" between them.
 beta : float, default=1.0
     Weight of the divergence of the codes from the prior (Higgins et al. 2017). With 1,
     and a loss that is a likelihood, training minimises minus the evidence lower bound,

@@ -19,7 +19,7 @@ LOSSES = {
 
 CODE_SIZES = {"l1": torch.abs, "l2": torch.square}
 
-# Of the scale that `LearnedScaleLoss` learns, the least share of the rows' variance.
+# The least square of the scale that `LearnedScaleLoss` learns, in the rows' variance.
 LEAST_VARIANCE = 1e-6
 
 
@@ -61,28 +61,36 @@ class ReconstructionLoss(nn.Module):
 
 
 class LearnedScaleLoss(nn.Module):
-    """Minus the log-likelihood of normal data whose scale is learned, per element.
+    """Minus the log-likelihood of data whose errors have a learned scale, per element.
 
-    The scale that fits a batch best is its root mean squared error, so that the loss is
-    its logarithm, but for a constant, and minimises the squared error whatever the units
-    of the data are (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE
-    training with calibrated decoders").
+    The scale that fits a batch best is known: the root mean squared error of normal
+    errors, the mean absolute one of Laplace's. The loss is then its logarithm, but for a
+    constant, and minimises that error whatever the units of the data are (Rybkin,
+    Daniilidis and Levine 2021, "Simple and effective VAE training with calibrated
+    decoders").
 
     Parameters
     ----------
+    likelihood : {"gaussian", "laplace"}
+        How errors are distributed.
     output_activation : {"identity", "relu", "tanh", "sigmoid"}
         Applied to the network's output first.
     """
 
-    def __init__(self, output_activation):
+    def __init__(self, likelihood, output_activation):
         super().__init__()
+        self.is_gaussian = likelihood == "gaussian"
         self.activation = ACTIVATIONS[output_activation]()
 
     def forward(self, outputs, X):
         """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
-        variance = functional.mse_loss(self.activation(outputs[0]), X)
+        y = self.activation(outputs[0])
         least = LEAST_VARIANCE * X.var(correction=0) + torch.finfo(X.dtype).tiny
-        return (1 + math.log(2 * math.pi) + (variance + least).log()) / 2
+        if self.is_gaussian:
+            variance = functional.mse_loss(y, X) + least
+            return (1 + math.log(2 * math.pi) + variance.log()) / 2
+        scale = functional.l1_loss(y, X) + least.sqrt()
+        return 1 + math.log(2) + scale.log()
 
 
 class CodePenalty(nn.Module):

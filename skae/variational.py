@@ -17,8 +17,9 @@ from skae.losses import (
 from skae.parameters import integer, one_of, real
 from skae.rows import ENCODING_TOLERANCE
 
+LEARNED_SCALES = ("gaussian", "laplace")
 LIKELIHOODS = (
-    "gaussian",
+    *LEARNED_SCALES,
     "binary_cross_entropy",
     "squared_error",
     "absolute_error",
@@ -83,8 +84,8 @@ class VariationalMixin:
         return GaussianCoder(encoder, flow), Coder(decoder, self.output_activation_)
 
     def _reconstruction_loss(self):
-        if self.loss == "gaussian":
-            return LearnedScaleLoss(self.output_activation_)
+        if self.loss in LEARNED_SCALES:
+            return LearnedScaleLoss(self.loss, self.output_activation_)
         return ReconstructionLoss(self.loss, self.output_activation_)
 
     def _code_terms(self, encoder):
