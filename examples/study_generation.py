@@ -83,7 +83,7 @@ def models(image_shape):
     yield "variational, cross-entropy, no flow", textbook, prior
     yield "DenseVariationalAutoencoder()", DenseVariationalAutoencoder(), prior
     best = ConvVariationalAutoencoder(loss="laplace", **conv)
-    yield 'ConvVariationalAutoencoder(loss="laplace")', best, [*prior, finer]
+    yield 'ConvVariationalAutoencoder(loss="laplace")', best, prior
 
 
 def named(*densities):
