@@ -196,7 +196,7 @@ class GaussianMixture(Density):
     ----------
     n_components : int or "auto", default="auto"
         Number of normal distributions. "auto" takes 0.6 times the square root of the
-        number of rows, at most 150, and fewer where a code is so long that there would
+        number of rows, at most 120, and fewer where a code is so long that there would
         be less than two rows for each element of a mean, or the fit would take long.
     max_iter : int, default=4
         Number of iterations; half of them on at most 12,000 rows.

@@ -11,7 +11,7 @@ from sklearn.cluster import kmeans_plusplus
 
 # How many components there are rows, and time, for: costs grow with rows, components
 # and squared features. Measured on codes of MNIST and of digits (docs/generation.md).
-MAX_COMPONENTS = 150
+MAX_COMPONENTS = 120
 COMPONENTS_BY_ROOT = 0.6
 ROWS_PER_FEATURE = 2
 MAX_PRODUCTS = 1e10
