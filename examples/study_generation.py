@@ -77,9 +77,11 @@ def models(image_shape):
     yield "ConvAutoencoder()", ConvAutoencoder(**conv), mixtures
     sharp = ConvAutoencoder(loss="absolute_error", **conv)
     yield 'ConvAutoencoder(loss="absolute_error")', sharp, mixtures
-    rae = DenseAutoencoder(penalty="l2", alpha=1e-3, weight_decay=1e-6)
+    rae = DenseAutoencoder(
+        latent_penalty="l2", latent_penalty_weight=1e-3, weight_decay=1e-6
+    )
     yield "RAE-L2, dense", rae, named("gaussian", "gaussian_mixture")
-    textbook = DenseVariationalAutoencoder(loss="binary_cross_entropy", n_couplings=0)
+    textbook = DenseVariationalAutoencoder(loss="binary_cross_entropy", n_flow_layers=0)
     yield "variational, cross-entropy, no flow", textbook, prior
     yield "DenseVariationalAutoencoder()", DenseVariationalAutoencoder(), prior
     best = ConvVariationalAutoencoder(loss="laplace", **conv)

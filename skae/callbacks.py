@@ -8,16 +8,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 from skorch.callbacks import Callback
 
-from skae import array_api
-from skae.displays.progress import ReconstructionProgressDisplay
-from skae.networks import Images
-from skae.rows import (
+from skae._data import array_api
+from skae._data.check import (
     channels_last_error,
     flatten_images,
     looks_channels_last,
     refuse_sparse,
 )
-from skae.seeding import DrawFrom
+from skae._random import DrawFrom
+from skae.displays._progress import ReconstructionProgressDisplay
+from skae.nn.networks import Images
 
 __all__ = ["ReconstructionRecorder"]
 

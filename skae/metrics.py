@@ -10,8 +10,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_array
 
-from skae import array_api
-from skae.rows import flatten_images
+from skae._data import array_api
+from skae._data.check import flatten_images
 
 __all__ = [
     "ClassCoverage",

@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 SMALL_DENSE = {"hidden_layer_sizes": (16,), "max_epochs": 3}
 SMALL_CONV = {"conv_channels": (4, 8), "hidden_layer_sizes": (16,), "max_epochs": 2}
 SMALL = {"n_components": 4, "batch_size": 32, "random_state": 0}
-SMALL_VARIATIONAL = {"n_couplings": 2}
+SMALL_VARIATIONAL = {"n_flow_layers": 2}
 
 
 def small_dense(**params):

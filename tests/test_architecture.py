@@ -13,8 +13,8 @@ from sklearn.utils.fixes import parse_version
 from torch import nn
 
 from skae import BaseAutoencoder
-from skae.architecture import Layer, describe
-from skae.documentation import SITE
+from skae._docstrings import SITE
+from skae.nn.summary import Layer, describe
 
 # So few epochs are too few for some.
 pytestmark = pytest.mark.filterwarnings(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from skae import batches
-from skae.batches import Batches, Hosted, Resident, Streamed, ahead, place
-from skae.engine import RowsDataset
-from skae.sources import Rows
+from skae._data import batches
+from skae._data.batches import Batches, Hosted, Resident, Streamed, ahead, place
+from skae._data.rows import Rows
+from skae._training.net import RowsDataset
 
 CPU = torch.device("cpu")
 N_ROWS = 10

@@ -21,7 +21,7 @@ from skae.densities import (
     Normal,
     StandardNormal,
 )
-from skae.expectation_maximisation import number_of_components
+from skae.densities._em import number_of_components
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from conftest import small_dense
 
-from skae import devices
-from skae.devices import resolve_device, run_in_chunks
+from skae._data.rows import Rows
+from skae._training import devices
+from skae._training.devices import resolve_device, run_in_chunks
 from skae.exceptions import DeviceUnavailableWarning
-from skae.sources import Rows
 
 
 def pretend(monkeypatch, n_cuda):

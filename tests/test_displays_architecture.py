@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae.displays import ArchitectureDisplay
-from skae.displays.style import ORANGE
+from skae.displays._style import ORANGE
 
 # So few epochs are too few for some.
 pytestmark = pytest.mark.filterwarnings(
@@ -60,7 +60,7 @@ def test_the_flow_is_there_without_a_bar(digits, make_any):
         label: bar.get_width()
         for label, bar in zip(display.labels_, display.bars_, strict=True)
     }
-    assert ("CouplingFlow" in widths) == hasattr(estimator, "n_couplings")
+    assert ("CouplingFlow" in widths) == hasattr(estimator, "n_flow_layers")
     assert widths.get("CouplingFlow", 0) == 0
 
 

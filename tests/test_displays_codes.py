@@ -41,7 +41,7 @@ def test_histograms_are_of_the_codes_and_of_the_density(digits):
         heights, edges = np.histogram(codes[:, component], bins=10, density=True)
         np.testing.assert_allclose(bars.get_data().values, heights)
         np.testing.assert_allclose(bars.get_data().edges, edges)
-        drawn = model.sample_codes(100_000, random_state=0)[:, component]
+        drawn = model.sample_latent(100_000, random_state=0)[:, component]
         inside = ((drawn >= edges[0]) & (drawn <= edges[-1])).mean()
         area = (line.get_data().values * np.diff(edges)).sum()
         assert area == pytest.approx(inside, abs=1e-6)

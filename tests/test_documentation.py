@@ -13,9 +13,9 @@ from numpydoc.docscrape import NumpyDocString
 from tiny_images import write_idx
 
 import skae
-from skae import schedules
-from skae.sampling import SamplingMixin
-from skae.variational import VariationalMixin
+from skae._sampling import SamplingMixin
+from skae._training import schedules
+from skae._variational import VariationalMixin
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
 MODULES = ["skae", *(m.name for m in pkgutil.walk_packages(skae.__path__, "skae."))]

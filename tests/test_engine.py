@@ -18,7 +18,7 @@ from skorch.callbacks import (
     LRScheduler,
 )
 
-from skae import engine
+from skae._training import net as engine
 
 # --- steps and epochs --------------------------------------------------------------
 
@@ -126,7 +126,7 @@ def test_epoch_scoring_scores_the_reconstruction(digits, use_caching):
 
 
 def test_gradient_clipping_bounds_each_step(digits, all_weights):
-    clip = GradientNormClipping(gradient_clip_value=1e-6)
+    clip = GradientNormClipping(max_grad_norm=1e-6)
     params = {"optimizer": "sgd", "lr": 1.0, "lr_schedule": "constant", "max_epochs": 1}
     clipped = small_dense(callbacks=[clip], **params).fit(digits)
     first = small_dense(**params | {"lr": 1e-30}).fit(digits)

@@ -44,7 +44,7 @@ ESTIMATORS = [
 
 def quick(estimator, max_epochs=10):
     """The estimator with its defaults, but for what takes long and is not looked at."""
-    few = {"max_epochs": max_epochs, "n_couplings": 2}
+    few = {"max_epochs": max_epochs, "n_flow_layers": 2}
     accepted = estimator().get_params()
     return estimator(**{name: few[name] for name in few if name in accepted})
 

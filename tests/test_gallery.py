@@ -9,7 +9,7 @@ import pytest
 from tiny_images import write_idx
 
 import skae
-from skae.documentation import PAGE
+from skae._docstrings import PAGE
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("plot_*.py"))

@@ -7,10 +7,10 @@ from conftest import small_conv, small_dense
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae.coders import Autoencoder, Coder
-from skae.gradients import written_out
-from skae.losses import LOSSES, ReconstructionLoss
-from skae.networks import dense_layers
+from skae._training.manual_gradient import written_out
+from skae.nn.autoencoder import Autoencoder, Coder
+from skae.nn.losses import LOSSES, ReconstructionLoss
+from skae.nn.networks import dense_layers
 
 
 def autoencoder(activation="relu", latent_activation="identity", sizes=(6, 5, 3)):
@@ -147,7 +147,7 @@ class LooksAtBatches(Callback):
         {"activation": "gelu"},
         {"optimizer": "sgd", "lr": 0.1},
         {"optimizer": torch.optim.LBFGS, "lr": 0.1, "max_epochs": 1},
-        {"gradient_clip_value": 1e-3},
+        {"max_grad_norm": 1e-3},
         {"loss": "huber"},
     ],
 )
@@ -161,7 +161,7 @@ def test_fits_are_the_same_with_it_and_without(digits, all_weights, make, params
 
 def test_gradient_clipping_bounds_each_step(digits, all_weights):
     params = {"optimizer": "sgd", "lr": 1.0, "lr_schedule": "constant", "max_epochs": 1}
-    clipped = small_dense(gradient_clip_value=1e-6, **params).fit(digits)
+    clipped = small_dense(max_grad_norm=1e-6, **params).fit(digits)
     first = small_dense(**params | {"lr": 1e-30}).fit(digits)
     moved = np.linalg.norm(all_weights(clipped) - all_weights(first))
     assert 1e-6 < moved <= 7 * 1.01e-6  # 7 steps of 200 rows

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skae.losses import LOSSES, ReconstructionLoss
+from skae.nn.losses import LOSSES, ReconstructionLoss
 
 RAW = torch.tensor([[0.5, -3.0], [2.0, 0.1]])
 X = torch.tensor([[0.0, 1.0], [0.7, 0.2]])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from skae.coders import Autoencoder, Coder, SquaredErrors
-from skae.networks import (
+from skae.nn.autoencoder import Autoencoder, Coder, SquaredErrors
+from skae.nn.networks import (
     ACTIVATIONS,
     MONOTONE_ACTIVATIONS,
     EnlargeConvolve,

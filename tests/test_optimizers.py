@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import small_dense
 
-from skae.optimizers import OPTIMIZERS, drop_negligible
+from skae._training.optimizers import OPTIMIZERS, drop_negligible
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

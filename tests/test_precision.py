@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import small_dense
 
-from skae.precision import float32_products
+from skae._training.precision import float32_products
 
 
 def test_tf32_is_float32_on_a_cpu(digits, all_weights):

@@ -7,9 +7,9 @@ from conftest import small_dense
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from skae.coders import GaussianCorruption, MaskingCorruption, make_corruption
-from skae.losses import CodePenalty
 from skae.metrics import precision_recall
+from skae.nn.autoencoder import GaussianCorruption, MaskingCorruption, make_corruption
+from skae.nn.losses import CodePenalty
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +76,16 @@ def test_masking_everything_is_refused(split):
         medium(noise="masking", noise_level=1.5).fit(split[0])
 
 
-@pytest.mark.parametrize(("penalty", "expected"), [("l1", 2.0), ("l2", 5.0)])
-def test_a_penalty_is_the_mean_size_of_the_codes(penalty, expected):
+@pytest.mark.parametrize(("latent_penalty", "expected"), [("l1", 2.0), ("l2", 5.0)])
+def test_a_penalty_is_the_mean_size_of_the_codes(latent_penalty, expected):
     codes = torch.tensor([[1.0, -3.0], [-1.0, 3.0]])
-    value = CodePenalty(penalty, 0.5)((None, codes))
+    value = CodePenalty(latent_penalty, 0.5)((None, codes))
     torch.testing.assert_close(value, torch.tensor(expected / 2))
 
 
 def test_l1_gives_more_codes_near_zero(split, plain):
     X, X_test = split
-    sparse = medium(penalty="l1", alpha=0.1).fit(X)
+    sparse = medium(latent_penalty="l1", latent_penalty_weight=0.1).fit(X)
 
     def share_near_zero(ae):
         codes = np.abs(ae.transform(X_test))
@@ -98,7 +98,7 @@ def test_l1_makes_codes_behind_a_relu_exactly_zero(split):
     X, X_test = split
     shares = [
         (medium(latent_activation="relu", **params).fit(X).transform(X_test) == 0).mean()
-        for params in ({}, {"penalty": "l1", "alpha": 0.01})
+        for params in ({}, {"latent_penalty": "l1", "latent_penalty_weight": 0.01})
     ]
     assert shares[1] > shares[0]
 
@@ -106,7 +106,9 @@ def test_l1_makes_codes_behind_a_relu_exactly_zero(split):
 def test_rae_l2_samples_look_more_real(split, plain):
     """Ghosh et al. 2020: small codes and weights make a smooth decoder."""
     X, X_test = split
-    rae = medium(penalty="l2", alpha=1e-3, weight_decay=3e-5).fit(X)
+    rae = medium(latent_penalty="l2", latent_penalty_weight=1e-3, weight_decay=3e-5).fit(
+        X
+    )
 
     def precision(ae):
         ae.fit_density(X, "gaussian")
@@ -117,7 +119,7 @@ def test_rae_l2_samples_look_more_real(split, plain):
 
 def test_a_penalty_of_weight_zero_changes_nothing(split, all_weights):
     X, _ = split
-    same = medium(penalty="l2", alpha=0.0, max_epochs=2).fit(X)
+    same = medium(latent_penalty="l2", latent_penalty_weight=0.0, max_epochs=2).fit(X)
     np.testing.assert_allclose(
         all_weights(same), all_weights(medium(max_epochs=2).fit(X)), atol=1e-5
     )

@@ -11,9 +11,10 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.neighbors import KernelDensity
 from skorch.callbacks import Callback
 
-from skae import densities, sampling
+from skae import _sampling as sampling
+from skae import densities
 from skae.densities import DENSITIES, Gaussian, GaussianMixture
-from skae.flows import FlowPrior
+from skae.nn.flows import FlowPrior
 
 # So few epochs are too few for some.
 pytestmark = pytest.mark.filterwarnings(
@@ -45,7 +46,7 @@ def test_any_density_is_cloned_fitted_and_drawn_from(digits, density):
     first, again = (ae.sample(5, random_state=0) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert (ae.sample(5, random_state=1) != first).any()
-    assert ae.log_density(digits).shape == (200,)
+    assert ae.latent_log_density(digits).shape == (200,)
 
 
 def test_a_density_of_ones_own_needs_fit_and_sample_only(digits):
@@ -59,7 +60,7 @@ def test_a_density_of_ones_own_needs_fit_and_sample_only(digits):
     ae = small_dense(latent_density=Resampled()).fit(digits)
     np.testing.assert_allclose(ae.sample(3), ae.reconstruct(digits[:3]), atol=1e-6)
     with pytest.raises(ValueError, match="Resampled, which has no score_samples"):
-        ae.log_density(digits)
+        ae.latent_log_density(digits)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (4, 4, 4)])
@@ -105,7 +106,7 @@ def test_a_number_of_samples_must_be_a_positive_integer(digits, n_samples):
 def test_without_a_density_sample_says_how_to_get_one(digits):
     ae = small_dense(latent_density=None).fit(digits)
     assert ae.density_ is None
-    for call in (ae.sample, lambda: ae.log_density(digits)):
+    for call in (ae.sample, lambda: ae.latent_log_density(digits)):
         with pytest.raises(ValueError, match=r"fit_density\(X, 'gaussian_mixture'\)"):
             call()
     with pytest.raises(ValueError, match="latent_density=None, which fits none"):
@@ -186,7 +187,9 @@ def test_the_density_is_of_the_training_codes(digits):
     ae = small_dense(latent_density="gaussian").fit(digits)
     codes = ae.transform(digits)
     np.testing.assert_allclose(ae.density_.mean_, codes.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(ae.density_.score_samples(codes), ae.log_density(digits))
+    np.testing.assert_allclose(
+        ae.density_.score_samples(codes), ae.latent_log_density(digits)
+    )
 
 
 def test_after_partial_fit_the_density_is_of_the_rows_of_that_call(digits):
@@ -238,7 +241,9 @@ def test_of_many_rows_some_are_taken(digits, monkeypatch, tmp_path):
 def test_usual_codes_are_denser_than_those_of_noise(digits):
     ae = small_dense(max_epochs=30).fit(digits)
     noise = np.random.default_rng(0).random((50, 64))
-    assert np.median(ae.log_density(digits)) > np.median(ae.log_density(noise))
+    assert np.median(ae.latent_log_density(digits)) > np.median(
+        ae.latent_log_density(noise)
+    )
 
 
 def test_a_mixture_samples_nearer_to_the_digits_than_independent_normals():
@@ -275,7 +280,7 @@ def test_interpolation_is_linear_in_the_codes(digits):
 def test_interpolation_works_with_set_output(digits):
     ae = small_dense().set_output(transform="pandas").fit(digits)
     assert ae.interpolate(digits[:1], digits[1:2], 3).shape == (1, 3, 64)
-    assert ae.log_density(digits).shape == (200,)
+    assert ae.latent_log_density(digits).shape == (200,)
 
 
 @pytest.mark.parametrize("n_steps", [1, 0, 2.5, "3"])

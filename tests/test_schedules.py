@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import Rates, small_dense
 
-from skae.schedules import one_cycle, training_length
+from skae._training.schedules import one_cycle, training_length
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from conftest import small_dense
 from sklearn.base import clone
 from torch import nn
 
-from skae.seeding import DrawFrom, make_generator
+from skae._random import DrawFrom, make_generator
 
 
 def global_states():

@@ -10,8 +10,9 @@ import torch
 from conftest import small_conv, small_dense
 from skorch.callbacks import Callback
 
-from skae import batches, devices
-from skae.sources import Rows, is_stream
+from skae._data import batches
+from skae._data.rows import Rows, is_stream
+from skae._training import devices
 
 
 class Sliced:

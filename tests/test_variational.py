@@ -15,12 +15,12 @@ from torch.distributions import Laplace, Normal, kl_divergence
 from torch.nn import functional
 
 from skae import DenseVariationalAutoencoder, exceptions
-from skae.coders import GaussianCoder
-from skae.fit_callbacks import early_stopping
-from skae.flows import CouplingFlow, FlowPrior
-from skae.losses import FlowPriorDivergence, LearnedScaleLoss, PriorDivergence
+from skae._training.callbacks import early_stopping
+from skae._variational import arcs
 from skae.metrics import frechet_distance
-from skae.variational import arcs
+from skae.nn.autoencoder import GaussianCoder
+from skae.nn.flows import CouplingFlow, FlowPrior
+from skae.nn.losses import FlowPriorDivergence, LearnedScaleLoss, PriorDivergence
 
 # So few epochs are too few for some.
 pytestmark = pytest.mark.filterwarnings(
@@ -90,7 +90,9 @@ def test_the_divergence_is_that_of_torchs_distributions():
 
 def test_the_loss_is_minus_the_evidence_lower_bound(digits):
     """Per element; for a batch, computed here by the formula in nats per row."""
-    vae = small_dense_variational(loss="binary_cross_entropy", n_couplings=0).fit(digits)
+    vae = small_dense_variational(loss="binary_cross_entropy", n_flow_layers=0).fit(
+        digits
+    )
     X = torch.tensor(digits).float()
     raw = vae.decoder_.raw(codes := vae.encoder_(X))
     mean, log_variance = vae.encoder_.posterior(X)
@@ -143,7 +145,7 @@ def test_the_laplace_likelihood_learns_medians():
 
 def test_codes_are_drawn_to_the_prior_and_those_of_plain_ones_are_not(scaled_digits):
     params = {"n_components": 8, "hidden_layer_sizes": (64,), "max_epochs": 40}
-    vae = small_dense_variational(**params, n_couplings=0).fit(scaled_digits)
+    vae = small_dense_variational(**params, n_flow_layers=0).fit(scaled_digits)
     mean, std = vae.posterior(scaled_digits)
     variances = mean.var(axis=0) + np.square(std).mean(axis=0)  # of the aggregate
     np.testing.assert_allclose(variances, 1, atol=0.25)
@@ -167,12 +169,12 @@ def test_parts_of_a_stream_are_not_told_that_they_collapsed(digits):
     assert vae.kl_per_component_.shape == (4,)
 
 
-@pytest.mark.parametrize("n_couplings", [0, 2])
-def test_divergences_are_means_over_the_training_rows(make, digits, n_couplings):
-    vae = make(n_couplings=n_couplings).fit(digits)
+@pytest.mark.parametrize("n_flow_layers", [0, 2])
+def test_divergences_are_means_over_the_training_rows(make, digits, n_flow_layers):
+    vae = make(n_flow_layers=n_flow_layers).fit(digits)
     mean, std = (torch.from_numpy(part) for part in vae.posterior(digits))
     whole = Normal(0.0, 1.0)
-    if n_couplings:
+    if n_flow_layers:
         variance = mean.var(dim=0, correction=0) + std.square().mean(dim=0)
         whole = Normal(mean.mean(dim=0), variance.sqrt())
     expected = kl_divergence(Normal(mean, std), whole).mean(dim=0)
@@ -202,16 +204,16 @@ def test_arcs_keep_to_the_sphere():
         np.testing.assert_allclose(way, straight)
 
 
-@pytest.mark.parametrize("n_couplings", [0, 2])
-def test_interpolation_follows_arcs_of_the_prior(digits, n_couplings):
-    vae = small_dense_variational(n_couplings=n_couplings).fit(digits)
+@pytest.mark.parametrize("n_flow_layers", [0, 2])
+def test_interpolation_follows_arcs_of_the_prior(digits, n_flow_layers):
+    vae = small_dense_variational(n_flow_layers=n_flow_layers).fit(digits)
     [way] = vae.interpolate(digits[:1], digits[1:2], 3)
     base = codes = vae.transform(digits[:2])
-    if n_couplings:
+    if n_flow_layers:
         prior = FlowPrior(vae.encoder_.flow).fit(codes)
         base = prior.to_base(codes)
     middle = arcs(base[:1], base[1:], np.array([0.5]))[0]
-    if n_couplings:
+    if n_flow_layers:
         middle = prior.to_codes(middle)
     np.testing.assert_allclose(way[1:2], vae.inverse_transform(middle), atol=1e-5)
 
@@ -283,7 +285,7 @@ def test_divergences_do_not_outlive_their_model(digits):
 def test_parameters_that_were_changed_do_not_change_a_fitted_model(digits):
     vae = small_dense_variational().fit(digits)
     before = vae.sample(3, random_state=0)
-    vae.set_params(n_couplings=0)
+    vae.set_params(n_flow_layers=0)
     np.testing.assert_array_equal(vae.sample(3, random_state=0), before)
     assert type(vae.fit_density(digits, "standard_normal").density_) is FlowPrior
 
@@ -373,16 +375,16 @@ def test_the_prior_is_drawn_from_through_the_flow(digits):
     np.testing.assert_array_equal(
         again.sample(3, random_state=0), vae.sample(3, random_state=0)
     )
-    assert np.isfinite(vae.log_density(digits)).all()
+    assert np.isfinite(vae.latent_log_density(digits)).all()
 
 
 def test_a_flow_makes_samples_from_the_prior_more_real(scaled_digits):
-    def distance(n_couplings):
+    def distance(n_flow_layers):
         vae = small_dense_variational(
             n_components=8,
             hidden_layer_sizes=(64,),
             max_epochs=30,
-            n_couplings=n_couplings,
+            n_flow_layers=n_flow_layers,
             latent_density="standard_normal",
         ).fit(scaled_digits)
         return frechet_distance(scaled_digits, vae.sample(2_000, random_state=0))

@@ -1,13 +1,13 @@
 """Pictures of autoencoders, as scikit-learn's Display objects."""
 
-from skae.displays.architecture import ArchitectureDisplay
-from skae.displays.decoded import InterpolationDisplay, LatentGridDisplay
-from skae.displays.generated import SampleDisplay
-from skae.displays.histograms import LatentHistogramDisplay
-from skae.displays.progress import ReconstructionProgressDisplay
-from skae.displays.reconstructed import ReconstructionDisplay
-from skae.displays.scatter import LatentScatterDisplay
-from skae.displays.training import LossCurveDisplay
+from skae.displays._architecture import ArchitectureDisplay
+from skae.displays._decoded import InterpolationDisplay, LatentGridDisplay
+from skae.displays._generated import SampleDisplay
+from skae.displays._histograms import LatentHistogramDisplay
+from skae.displays._progress import ReconstructionProgressDisplay
+from skae.displays._reconstructed import ReconstructionDisplay
+from skae.displays._scatter import LatentScatterDisplay
+from skae.displays._training import LossCurveDisplay
 
 __all__ = [
     "ArchitectureDisplay",

@@ -1,0 +1,118 @@
+"""The parameters that all estimators share: names, defaults, and what each may be."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from skae._training import optimizers, schedules
+from skae._training.callbacks import are_callbacks
+from skae._training.precision import PRECISIONS
+from skae._validation import Rule, boolean, integer, one_of, only, random_state, real
+from skae.densities import DENSITIES, is_density
+from skae.nn.autoencoder import CORRUPTIONS
+from skae.nn.losses import CODE_SIZES, LOSSES
+from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
+
+COMMON_RULES = {
+    "n_components": integer(1),
+    "activation": one_of(*ACTIVATIONS),
+    "latent_activation": one_of(*ACTIVATION_RANGES),
+    "output_activation": one_of("auto", *ACTIVATION_RANGES),
+    "loss": one_of(*LOSSES),
+    "noise": only(None) | one_of(*CORRUPTIONS),
+    "noise_level": real(0),
+    "latent_penalty": only(None) | one_of(*CODE_SIZES),
+    "latent_penalty_weight": real(0),
+    "latent_density": only(None)
+    | one_of(*DENSITIES)
+    | Rule("a density with fit and sample, such as GaussianMixture(50)", is_density),
+    "optimizer": one_of(*optimizers.OPTIMIZERS)
+    | Rule("a torch optimizer class", optimizers.is_optimizer_class),
+    "lr": real(0, open_ends=True),
+    "lr_schedule": one_of("auto", *schedules.SCHEDULES),
+    "weight_decay": real(0),
+    "max_grad_norm": only(None) | real(0, open_ends=True),
+    "batch_size": one_of("auto") | integer(1),
+    "shuffle": boolean(),
+    "max_epochs": one_of("auto") | integer(1),
+    "early_stopping": boolean(),
+    "validation_fraction": only(None) | real(0, 1, open_ends=True),
+    "n_iter_no_change": integer(1),
+    "tol": real(0),
+    "warm_start": boolean(),
+    "precision": one_of(*PRECISIONS),
+    "callbacks": only(None)
+    | Rule("a list of skorch callbacks or (name, callback) pairs", are_callbacks),
+    "verbose": integer(0) | boolean(),
+    "random_state": random_state(),
+}
+
+
+class CommonParameters(BaseEstimator):
+    """Stores the parameters that all estimators share, and holds their rules."""
+
+    _parameter_rules = COMMON_RULES
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        *,
+        activation: str = "relu",
+        latent_activation: str = "identity",
+        output_activation: str = "auto",
+        loss: str = "squared_error",
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        latent_penalty: str | None = None,
+        latent_penalty_weight: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | str = "auto",
+        shuffle: bool = True,
+        max_epochs: int | str = "auto",
+        max_grad_norm: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.activation = activation
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.noise = noise
+        self.noise_level = noise_level
+        self.latent_penalty = latent_penalty
+        self.latent_penalty_weight = latent_penalty_weight
+        self.latent_density = latent_density
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_epochs = max_epochs
+        self.max_grad_norm = max_grad_norm
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
