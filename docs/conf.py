@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: sphinx-build -W -b html docs docs/_build/html."""
+"""Sphinx configuration: sphinx-build -W -b html docs docs/_build/html."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
-suppress_warnings = ["config.cache"]  # the gallery has settings that cannot be pickled
+suppress_warnings = ["config.cache"]  # some gallery settings cannot be pickled
 
 # Markdown
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -32,11 +32,11 @@ myst_heading_anchors = 3
 
 # Docstrings
 default_role = "literal"
-autodoc_typehints = "none"  # numpydoc's sections have them
+autodoc_typehints = "none"  # the numpydoc sections give the types
 autosummary_generate = True
-numpydoc_show_class_members = False  # the template of a class lists them
+numpydoc_show_class_members = False  # listed by the class template
 
-# The look
+# Theme
 html_theme = "pydata_sphinx_theme"
 html_title = "skae"
 html_logo = "_static/logo.svg"
@@ -45,7 +45,7 @@ html_static_path = ["_static"]
 html_css_files = ["skae.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "skae", "alt_text": "skae, to the first page"},
+    "logo": {"text": "skae", "alt_text": "skae home page"},
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
@@ -73,10 +73,10 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/examples",
     "doc_module": ("skae",),
     "download_all_examples": False,
-    "capture_repr": (),  # prints and pictures, not what the last line's object is
+    "capture_repr": (),  # show printed output and figures only
     "remove_config_comments": True,
     "show_signature": False,
-    "min_reported_time": 1e6,  # times are the machine's, and would change each build
+    "min_reported_time": 1e6,  # times differ between builds
     "write_computation_times": False,
     "plot_gallery": "True",
 }

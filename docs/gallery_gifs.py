@@ -1,4 +1,4 @@
-"""What shows the GIFs that the gallery's scripts save: a scraper of sphinx-gallery."""
+"""A scraper of sphinx-gallery for the GIFs that the example scripts save."""
 
 import pathlib
 import shutil
@@ -7,13 +7,13 @@ from sphinx_gallery.scrapers import figure_rst
 
 
 def collect(block, block_vars, gallery_conf):
-    """Move the GIFs that a block of code names to the images; return the reST of them."""
+    """Move the GIFs that a code block saves to the images, and return their reST."""
     _, code, _ = block
     folder = pathlib.Path(block_vars["src_file"]).parent
     shown = []
     for gif in sorted(folder.glob("*.gif")):
         if gif.name not in code:
-            continue  # left by a script that was run by hand
+            continue  # left over from a manual run of another script
         path = pathlib.Path(block_vars["image_path_iterator"].next()).with_suffix(".gif")
         shutil.move(gif, path)
         shown.append(str(path))

@@ -1,10 +1,10 @@
-"""Make the README's pictures of the gallery's figures, from MNIST.
+"""Save figures of the gallery for the README and the documentation, from MNIST.
 
-python docs/make_pictures.py                 # into docs/images; some minutes
+python docs/make_pictures.py                 # to docs/images; takes some minutes
 SKAE_GALLERY=digits python docs/make_pictures.py --out pictures
 
-MNIST is looked for in the folder that SKAE_DATA names, and downloaded where it is not
-there.
+MNIST is loaded from the folder in the environment variable SKAE_DATA, and downloaded if
+it is missing.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
 
-# The pictures of each script: its figures in order; None is not kept.
+# File names for the figures of each script, in order; None is not saved.
 PICTURES = {
     "plot_02_dense_progress": ["progress", None, None],
     "plot_03_dense_samples": ["random_codes", "samples"],
@@ -39,7 +39,7 @@ def main():
 
 
 def save_figures(script, names, out):
-    """Run a script of the gallery, and save the figures that it leaves open."""
+    """Run a script of the gallery, and save its figures."""
     import matplotlib.pyplot as plt
 
     plt.close("all")

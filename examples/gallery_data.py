@@ -1,8 +1,8 @@
-"""The images of the gallery: 10,000 of MNIST where it is, else scikit-learn's digits.
+"""The images of the gallery: 10,000 of MNIST if available, else scikit-learn's digits.
 
-The environment variable SKAE_GALLERY decides otherwise: "digits" takes these though
-MNIST is there, "mnist" downloads it where it is not, and "quick" takes 400 digits and two
-epochs, to see whether all scripts run.
+The environment variable SKAE_GALLERY overrides this choice: "digits" uses scikit-learn's
+digits, "mnist" downloads MNIST if necessary, and "quick" uses 400 digits and two epochs
+to test the scripts.
 """
 
 import os
@@ -14,12 +14,12 @@ from sklearn.model_selection import train_test_split
 
 from skae.datasets import fetch_images
 
-N_ROWS = 10_000
+N_SAMPLES = 10_000
 CHOICES = ("", "digits", "mnist", "quick")
 
 
 class Images(NamedTuple):
-    """Flat rows in [0, 1] and their classes, for training and for testing."""
+    """Flat images in [0, 1] and their classes, for training and testing."""
 
     name: str
     X: np.ndarray
@@ -29,14 +29,14 @@ class Images(NamedTuple):
     image_shape: tuple[int, int]
 
     def epochs(self, *, mnist, digits):
-        """How long to train: on MNIST, on the digits, which are fewer, in a quick run."""
+        """Return the number of epochs: the digits are fewer and need more epochs."""
         if choice() == "quick":
             return 2
         return mnist if self.name == "MNIST" else digits
 
 
 def load_images():
-    """Load the images, and print which they are."""
+    """Load the images, and print their name and size."""
     wanted = choice()
     mnist = None if wanted in ("digits", "quick") else load_mnist(wanted == "mnist")
     images = mnist or load_small_digits(400 if wanted == "quick" else None)
@@ -48,27 +48,28 @@ def load_images():
 
 
 def choice():
+    """Return the value of SKAE_GALLERY."""
     wanted = os.environ.get("SKAE_GALLERY", "")
     if wanted not in CHOICES:
         raise ValueError(
-            f"SKAE_GALLERY={wanted!r} is not known; set it to 'digits', 'mnist' or "
-            "'quick', or leave it out."
+            f"SKAE_GALLERY={wanted!r} is invalid; must be 'digits', 'mnist', 'quick' or "
+            "unset."
         )
     return wanted
 
 
 def load_mnist(download):
-    """The first rows of MNIST, which are in no order; None where it is not there."""
+    """Load the first images of MNIST, which is shuffled; None if it is missing."""
     try:
         train, test = (
-            fetch_images("mnist", subset=part, download_if_missing=download)
-            for part in ("train", "test")
+            fetch_images("mnist", subset=subset, download_if_missing=download)
+            for subset in ("train", "test")
         )
     except OSError:
         if download:
             raise
         return None
-    first = slice(N_ROWS)
+    first = slice(N_SAMPLES)
     return Images(
         "MNIST",
         train.data[first],
@@ -79,9 +80,10 @@ def load_mnist(download):
     )
 
 
-def load_small_digits(n_rows):
+def load_small_digits(n_samples):
+    """Load scikit-learn's digits; None loads all of them."""
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
-    parts = train_test_split(X[:n_rows], y[:n_rows], test_size=0.2, random_state=0)
+    parts = train_test_split(X[:n_samples], y[:n_samples], test_size=0.2, random_state=0)
     X, X_test, y, y_test = parts
     return Images("scikit-learn's digits", X, y, X_test, y_test, (8, 8))

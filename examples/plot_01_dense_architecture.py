@@ -1,10 +1,11 @@
 """
-The dense autoencoder, layer by layer
+Architecture of the dense autoencoder
 =====================================
 
-The article's first figure: a small encoder of fully connected layers, a code of 32
-numbers between 0 and 1, and a decoder that is the larger of the two. To make new digits
-is the harder work.
+This example reproduces the first figure of :doc:`the article </index>`. The encoder is a
+small network of fully connected layers. Its output is a latent code of 32 components
+between 0 and 1. The decoder is larger than the encoder, because generating images is the
+harder task.
 """
 
 from gallery_data import load_images
@@ -23,13 +24,14 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Each bar is a layer, as wide as the logarithm of how many numbers it puts out. The waist
-# is the code: all that the decoder gets to know of an image.
+# Each bar is a layer. Its width is the logarithm of the number of its outputs. The latent
+# code is the narrowest part: the decoder reconstructs the image from the code alone.
 
 ArchitectureDisplay.from_estimator(ae)
 
 # %%
-# ``summary`` says the same in text. Where an image is larger than its code, most
-# parameters are in the layers beside the pixels.
+# ``summary`` returns the same layers as text. Most parameters are in the first layer of
+# the encoder and the last layer of the decoder, because an image has more elements than
+# its latent code.
 
 print(ae.summary())

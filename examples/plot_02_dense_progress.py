@@ -1,10 +1,11 @@
 """
-Better from epoch to epoch
-==========================
+Reconstructions during training
+===============================
 
-What the dense autoencoder restores of the same test digits as training goes on: the
-article's second figure. A ``ReconstructionRecorder`` among the callbacks keeps the
-reconstructions of the rows that it is given; training is the same as without it.
+This example reproduces the second figure of :doc:`the article </index>`: reconstructions
+of the same test digits after different numbers of epochs. The callback
+``ReconstructionRecorder`` records them during training. It does not change the trained
+model.
 """
 
 from gallery_data import load_images
@@ -29,20 +30,22 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# The first row holds the digits themselves. Below them, epoch 0 is the untrained network,
-# which puts out the same gray for each; the first epochs find where there is ink at all,
-# and the later ones which digit it is.
+# The first line shows the original digits. In epoch 0, the network is untrained, and all
+# reconstructions are grey. In the first epochs, it learns which pixels are dark in many
+# images. Later, it learns to tell the digits apart.
 
 recorder = dict(ae.callbacks_)["ReconstructionRecorder"]
 recorder.plot(image_shape=images.image_shape)
 
 # %%
-# The loss says when it happened. The dashed line is the loss of rows that were held out.
+# The loss curves show how the training converges. The dashed line is the loss on the
+# validation set, 10% of the training images.
 
 LossCurveDisplay.from_estimator(ae)
 
 # %%
-# At the end, each digit's mean squared error stands below it.
+# After training, ``ReconstructionDisplay`` compares test digits with their
+# reconstructions. The number below each digit is its mean squared error.
 
 ReconstructionDisplay.from_estimator(
     ae, images.X_test[:10], image_shape=images.image_shape

@@ -1,9 +1,10 @@
 """
-Digits from random codes
-========================
+Digits from random latent codes
+===============================
 
-The article's third figure: codes are drawn from a normal distribution with mean 0.5 and
-standard deviation 0.2, as if that were what the encoder puts out, and decoded.
+This example reproduces the third figure of :doc:`the article </index>`. Latent codes are
+drawn from a normal distribution with mean 0.5 and standard deviation 0.2, and decoded.
+This would generate digits if the encoder's codes had that distribution.
 """
 
 import numpy as np
@@ -26,25 +27,26 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Few look like a digit; most are faint pieces of several. Of MNIST, hardly one is clearly
-# a 1, although every ninth training image is.
+# Few images look like digits. Most are faint fragments of several digits. With MNIST,
+# hardly any image is clearly a 1, although 11% of the training images are.
 
 rng = np.random.default_rng(0)
 codes = rng.normal(0.5, 0.2, size=(100, 32))
 SampleDisplay.from_predictions(
     ae.inverse_transform(codes),
     image_shape=images.image_shape,
-    title="Codes from N(0.5, 0.2)",
+    title="Latent codes from N(0.5, 0.2)",
 )
 
 # %%
-# Nothing is wrong with the decoder. ``sample`` draws codes from a density that ``fit``
-# has fitted to the codes of the training rows, and hands them to the same decoder:
+# The decoder is not the reason. ``fit`` also fits a Gaussian mixture to the latent codes
+# of the training images. ``sample`` draws codes from this mixture and decodes them with
+# the same decoder. Most of these images are digits.
 
 SampleDisplay.from_estimator(
     ae,
     100,
     image_shape=images.image_shape,
     random_state=0,
-    title="Codes from the fitted mixture",
+    title="Latent codes from the fitted mixture",
 )

@@ -1,9 +1,10 @@
 """
-What codes are distributed like
-===============================
+Distribution of the latent codes
+================================
 
-Why random codes make such bad digits shows in the article's fourth figure: histograms of
-single numbers of the codes.
+This example reproduces the fourth figure of :doc:`the article </index>`: histograms of
+single latent components. They explain why random codes from a normal distribution
+generate poor digits.
 """
 
 from gallery_data import load_images
@@ -25,8 +26,8 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# No two are alike, and hardly one is normal: some lean to 0, some to 1, some are flat,
-# and some have two peaks. The line is the mixture that ``fit`` has fitted to the codes,
-# which follows them.
+# The components have different distributions, and hardly any is normal. Some are close
+# to 0 or 1, some are nearly uniform, and some have two peaks. The line is the Gaussian
+# mixture that ``fit`` fitted to the latent codes. It follows the histograms.
 
 LatentHistogramDisplay.from_estimator(ae, images.X, components=range(9))

@@ -1,8 +1,9 @@
 """
-Codes in two dimensions
-=======================
+Latent codes in two dimensions
+==============================
 
-Codes of 32 numbers, brought to two by KernelPCA: the article's fifth figure.
+This example reproduces the fifth figure of :doc:`the article </index>`. KernelPCA reduces
+the latent codes from 32 components to 2. Colours and markers show the classes.
 """
 
 from gallery_data import load_images
@@ -24,14 +25,15 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# Of MNIST, one class lies apart: the 1s, on the right. All others meet, 4s with 7s and 9s
-# for instance. Of scikit-learn's digits, it is the 4s above and the 0s on the right that
-# keep to themselves.
+# With MNIST, one class is separate: the 1s, on the right. All other classes overlap, for
+# example 4s with 7s and 9s. With scikit-learn's digits, two classes are separate: the 4s
+# at the top and the 0s on the right.
 
 LatentScatterDisplay.from_estimator(ae, images.X, images.y, random_state=0)
 
 # %%
-# The same with some of the images at the places of their codes. Neighbours look alike.
+# With ``thumbnails=True``, some of the images are drawn at their latent codes. Images
+# with similar codes look similar.
 
 LatentScatterDisplay.from_estimator(
     ae,

@@ -1,8 +1,9 @@
 """
-Codes in three dimensions
-=========================
+Latent codes in three dimensions
+================================
 
-The article's sixth figure: one component more than in two dimensions.
+This example reproduces the sixth figure of :doc:`the article </index>`. KernelPCA reduces
+the latent codes to three components instead of two.
 """
 
 from gallery_data import load_images
@@ -24,8 +25,9 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# The class apart stays apart: the 1s of MNIST, the 0s of scikit-learn's digits. Some
-# others that met in two dimensions part in the third; most still touch.
+# The classes that are separate in two dimensions are separate here too: the 1s of MNIST,
+# and the 0s of scikit-learn's digits. The third component separates some of the other
+# classes. Most of them still overlap.
 
 LatentScatterDisplay.from_estimator(
     ae, images.X, images.y, n_dimensions=3, random_state=0

@@ -1,9 +1,10 @@
 """
-The convolutional autoencoder, layer by layer
+Architecture of the convolutional autoencoder
 =============================================
 
-The article's seventh figure. The encoder convolves and halves the image twice before its
-fully connected layers; the decoder does the same backwards.
+This example reproduces the seventh figure of :doc:`the article </index>`. The encoder
+applies two convolutions, each of which halves height and width, and then fully connected
+layers. The decoder has the same layers in reverse order.
 """
 
 from gallery_data import load_images
@@ -23,13 +24,13 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# Shapes are channels, height, width. The first convolution makes more numbers of an image
-# than it has pixels; only then they become fewer.
+# Shapes are channels, height and width. The output of the first convolution has more
+# elements than the image. The number of elements decreases only afterwards.
 
 ArchitectureDisplay.from_estimator(ae)
 
 # %%
-# The convolutions have few parameters, since each looks at 3 x 3 pixels only, wherever
-# these are. Nearly all are in the fully connected layers.
+# The convolutions have few parameters, because the same kernels of 3 x 3 pixels are used
+# at all positions. Nearly all parameters are in the fully connected layers.
 
 print(ae.summary())

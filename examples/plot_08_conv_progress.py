@@ -1,9 +1,10 @@
 """
-A film of the training
-======================
+Animation of the training
+=========================
 
-The article's eighth figure: what the convolutional autoencoder restores of ten test
-digits after each epoch, as a GIF.
+This example reproduces the eighth figure of :doc:`the article </index>`: an animated GIF
+of ten test digits and their reconstructions by a convolutional autoencoder. The callback
+``ReconstructionRecorder`` records one frame after each epoch.
 """
 
 from gallery_data import load_images
@@ -27,7 +28,8 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# Blots at first, then digits, then the strokes of just this writer.
+# The first reconstructions are blurred spots. Then they become digits, and finally they
+# show the handwriting of the individual images.
 
 recorder = dict(ae.callbacks_)["ReconstructionRecorder"]
 recorder.save_gif("conv_progress.gif")

@@ -1,9 +1,10 @@
 """
-Digits from random codes, with convolutions
-===========================================
+Digits from random latent codes, with convolutions
+==================================================
 
-The article's ninth figure: the convolutional decoder gets codes from the same normal
-distribution as the dense one.
+This example reproduces the ninth figure of :doc:`the article </index>`. The convolutional
+autoencoder decodes latent codes from the same normal distribution as the dense one in
+:doc:`/gallery/plot_03_dense_samples`.
 """
 
 import numpy as np
@@ -27,14 +28,14 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# Of MNIST, strokes are stronger than those of the dense decoder, and more are digits: 3s,
-# 5s and 8s above all, but hardly a 1. Of scikit-learn's digits, nearly all are the same
-# blur.
+# With MNIST, the strokes are clearer than those of the dense decoder. More images look
+# like digits, mostly 3s, 5s and 8s, but hardly any like a 1. With scikit-learn's digits,
+# nearly all images show the same blurred shape.
 
 rng = np.random.default_rng(0)
 codes = rng.normal(0.5, 0.2, size=(100, 32))
 SampleDisplay.from_predictions(
     ae.inverse_transform(codes),
     image_shape=images.image_shape,
-    title="Codes from N(0.5, 0.2)",
+    title="Latent codes from N(0.5, 0.2)",
 )

@@ -1,8 +1,9 @@
 """
-Convolutional codes in three dimensions
-=======================================
+Convolutional latent codes in three dimensions
+==============================================
 
-The article's tenth figure: KernelPCA of the convolutional autoencoder's codes.
+This example reproduces the tenth figure of :doc:`the article </index>`. KernelPCA reduces
+the latent codes of the convolutional autoencoder to three components.
 """
 
 from gallery_data import load_images
@@ -25,8 +26,8 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# The classes that lie apart are those of the dense autoencoder: the 1s of MNIST, the 0s
-# of scikit-learn's digits.
+# The same classes are separate as with the dense autoencoder: the 1s of MNIST, and the 0s
+# of scikit-learn's digits. Most other classes overlap.
 
 LatentScatterDisplay.from_estimator(
     ae, images.X, images.y, n_dimensions=3, random_state=0

@@ -1,10 +1,10 @@
 """
-A linear autoencoder is PCA
-===========================
+A linear autoencoder and PCA
+============================
 
-Without hidden layers and without activations, the best that an autoencoder can do is what
-PCA does in closed form: project on the plane that loses least. Its error cannot be below
-PCA's; with hidden layers it can.
+Without hidden layers and activations, an autoencoder is a linear model. Its training
+error cannot be lower than that of PCA, which finds the best linear projection in closed
+form. An autoencoder with hidden layers can have a lower error.
 """
 
 from gallery_data import load_images
@@ -28,26 +28,28 @@ deep = DenseAutoencoder(
     8, max_epochs=images.epochs(mnist=20, digits=50), random_state=0
 ).fit(X)
 
-by_pca = pca.inverse_transform(pca.transform(X_test))
-print("mean squared errors of test images, 8 numbers each")
-print(f"PCA                         {((X_test - by_pca) ** 2).mean():.4f}")
-print(f"linear autoencoder          {-linear.score(X_test):.4f}")
-print(f"with a hidden layer of 512  {-deep.score(X_test):.4f}")
+X_pca = pca.inverse_transform(pca.transform(X_test))
+print("mean squared error of test images, 8 components")
+print(f"PCA                            {((X_test - X_pca) ** 2).mean():.4f}")
+print(f"linear autoencoder             {-linear.score(X_test):.4f}")
+print(f"hidden layers with 512 units   {-deep.score(X_test):.4f}")
 
 # %%
-# PCA first, then the linear autoencoder. Both make the same mistakes, and nearly the same
-# errors.
+# These are the reconstructions by PCA. The numbers are the mean squared errors of the
+# images.
 
 ReconstructionDisplay.from_predictions(
-    X_test[:10], by_pca[:10], image_shape=images.image_shape
+    X_test[:10], X_pca[:10], image_shape=images.image_shape
 )
 
 # %%
-# The linear autoencoder:
+# The reconstructions by the linear autoencoder are nearly the same. It has learned the
+# subspace of PCA by gradient descent.
 
 ReconstructionDisplay.from_estimator(linear, X_test[:10], image_shape=images.image_shape)
 
 # %%
-# The same eight numbers, with a hidden layer on either side:
+# The last model also has eight latent components, but a hidden layer in the encoder and
+# in the decoder. Its reconstructions are better.
 
 ReconstructionDisplay.from_estimator(deep, X_test[:10], image_shape=images.image_shape)

@@ -1,9 +1,10 @@
 """
-Removing noise
-==============
+Denoising
+=========
 
-A denoising autoencoder is given rows with noise while it is trained, and asked for the
-rows without. Then it takes noise off rows that it has never seen.
+A denoising autoencoder is trained with noise: its input is a noisy image, and its target
+is the image without noise. After training, it removes noise from unseen images.
+``noise="gaussian"`` adds normal noise to the training input.
 """
 
 import numpy as np
@@ -20,17 +21,15 @@ denoising = DenseAutoencoder(noise="gaussian", noise_level=0.3, **settings).fit(
 rng = np.random.default_rng(0)
 noise = rng.normal(0, 0.3, images.X_test.shape)
 noisy = (images.X_test + noise).clip(0, 1).astype(np.float32)
-for name, ae in (("plain", plain), ("denoising", denoising)):
+print("mean squared distance from the test images without noise")
+print(f"noisy images            {((noisy - images.X_test) ** 2).mean():.4f}")
+for name, ae in (("plain autoencoder", plain), ("denoising autoencoder", denoising)):
     error = ((ae.reconstruct(noisy) - images.X_test) ** 2).mean()
-    print(f"{name:10}  distance from the digits without noise: {error:.4f}")
-print(
-    f"{'none':10}  distance from the digits without noise: "
-    f"{((noisy - images.X_test) ** 2).mean():.4f}"
-)
+    print(f"{name:22}  {error:.4f}")
 
 # %%
-# Noisy digits above, what is restored of them below. The errors are the distance between
-# the two: here they are what was taken away.
+# The first line shows noisy digits, and the second line their reconstructions without
+# noise. The mean squared errors are high here, because they measure the removed noise.
 
 ReconstructionDisplay.from_estimator(
     denoising, noisy[:10], image_shape=images.image_shape

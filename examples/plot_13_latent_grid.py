@@ -1,9 +1,10 @@
 """
-Walking through the codes of a variational autoencoder
-======================================================
+Latent space of a variational autoencoder
+=========================================
 
-A variational autoencoder is trained with codes that are drawn, so that what lies between
-the codes of training rows can be decoded, too.
+A variational autoencoder decodes random latent codes during training. Therefore, it can
+also decode codes between those of the training images. This example shows a grid of
+decoded codes, and interpolations between images.
 """
 
 import numpy as np
@@ -16,15 +17,15 @@ images = load_images()
 settings = {"max_epochs": images.epochs(mnist=20, digits=50), "random_state": 0}
 
 # %%
-# With codes of two numbers, all that it knows fits one picture: a grid over both,
-# decoded. Digits go over into their neighbours.
+# With two latent components, one figure shows the whole latent space. Each image is
+# decoded from a point of a grid. Neighbouring digits change gradually into one another.
 
 flat = DenseVariationalAutoencoder(2, **settings).fit(images.X)
 LatentGridDisplay.from_estimator(flat, images.X, image_shape=images.image_shape)
 
 # %%
-# With codes of 16 numbers, digits are sharper, and steps between two of them go through
-# digits, or nearly so.
+# With 16 latent components, the digits are sharper. Each line interpolates between the
+# latent codes of two test images. Most of the images between them look like digits.
 
 vae = DenseVariationalAutoencoder(16, **settings).fit(images.X)
 first = [np.flatnonzero(images.y_test == digit)[0] for digit in range(10)]

@@ -1,10 +1,10 @@
 """
-How large should codes be? Ask the classifier
-=============================================
+Choosing the number of latent components
+========================================
 
-The reconstruction error falls with every number more. Where codes are features of a
-classifier, its accuracy says when there are enough: a grid search over the whole
-Pipeline.
+The reconstruction error decreases with the number of latent components, so it has no best
+value. If a classifier uses the latent codes as features, its accuracy is a better
+criterion. This example searches over a Pipeline of autoencoder and classifier.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ pipe = Pipeline(
             "ae",
             DenseAutoencoder(
                 hidden_layer_sizes=(128,),
-                latent_density=None,  # a search samples nothing
+                latent_density=None,  # faster: the search needs no samples
                 max_epochs=images.epochs(mnist=20, digits=30),
                 random_state=0,
             ),
@@ -39,8 +39,8 @@ accuracy = search.score(images.X_test, images.y_test)
 print(f"{search.best_params_}, accuracy on test images {accuracy:.3f}")
 
 # %%
-# The first numbers bring most. Where the bars of two sizes overlap, the smaller one is as
-# good for this classifier.
+# The first components improve the accuracy most. If the error bars of two numbers of
+# components overlap, the smaller number is as good for this classifier.
 
 mean, std = (search.cv_results_[f"{kind}_test_score"] for kind in ("mean", "std"))
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
@@ -48,7 +48,7 @@ ax.errorbar(range(len(sizes)), mean, yerr=std, marker="o", capsize=4)
 ax.set(
     xticks=range(len(sizes)),
     xticklabels=sizes,
-    xlabel="numbers in a code (n_components)",
-    ylabel="accuracy, mean and deviation of 3 folds",
-    title="Logistic regression on the codes",
+    xlabel="latent components (n_components)",
+    ylabel="accuracy (mean and std. of 3 folds)",
+    title="Logistic regression on latent codes",
 )

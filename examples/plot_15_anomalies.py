@@ -1,10 +1,10 @@
 """
-Finding what does not belong
-============================
+Anomaly detection
+=================
 
-An autoencoder restores what it was trained on. Here it has never seen a 0, so that 0s
-come back badly: ``score_samples``, minus the mean squared error of each row, tells them
-apart.
+An autoencoder reconstructs samples similar to its training data best. Here the training
+data contain no 0s, so that 0s have large reconstruction errors. ``score_samples`` returns
+minus the mean squared error of each sample.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,8 @@ is_zero = images.y_test == 0
 print(f"area under the ROC curve: {roc_auc_score(is_zero, -scores):.3f}")
 
 # %%
-# Most 0s lie right of all but few of the other digits.
+# The histogram shows the errors of the test images. Most 0s have larger errors than
+# nearly all other digits.
 
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 bins = np.linspace(0, np.quantile(-scores, 0.999), 25)
@@ -37,18 +38,18 @@ ax.hist(
     density=True,
     color="#d55e00",
     alpha=0.7,
-    label="0, never seen",
+    label="0, not in the training data",
 )
 ax.set(
     xlabel="mean squared error of a test image",
     ylabel="density",
-    title="Images like none of the training rows have larger errors",
+    title="Reconstruction errors of known and unknown digits",
 )
 ax.legend()
 
 # %%
-# The ten test images with the largest errors. Most are 0s, of which the decoder makes
-# digits that it knows.
+# These are the ten test images with the largest errors. Most are 0s. Their
+# reconstructions look like other digits.
 
 worst = scores.argsort()[:10]
 ReconstructionDisplay.from_estimator(

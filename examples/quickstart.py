@@ -1,6 +1,6 @@
-"""Autoencoders where PCA would stand: a tour of skae in one script.
+"""Use autoencoders in place of PCA: a tour of skae in one script.
 
-python examples/quickstart.py                    # scikit-learn's digits, no network
+python examples/quickstart.py                    # scikit-learn's digits, no download
 python examples/quickstart.py --dataset mnist --device cuda
 """
 
@@ -23,8 +23,8 @@ from skae.datasets import fetch_images
 from skae.displays import LatentScatterDisplay, ReconstructionDisplay
 
 N_COMPONENTS = 16
-N_SEARCHED = 2_000  # rows for the grid search
-N_DRAWN = 3_000  # rows for the scatter: KernelPCA holds a matrix of their pairs
+N_SEARCH = 2_000  # samples for the grid search
+N_SCATTER = 3_000  # samples in the scatter plot: KernelPCA stores a matrix of all pairs
 
 
 def main():
@@ -37,22 +37,24 @@ def main():
 
     print(f"{options.dataset}: {len(X_train)} training and {len(X_test)} test images\n")
 
-    # An autoencoder is a transformer: scale, encode, look at the codes in three numbers.
+    # An autoencoder is a transformer. Here, KernelPCA reduces its latent codes to 3-D.
     pipe = Pipeline(
         [
             ("scale", MinMaxScaler(clip=True)),
             ("ae", DenseAutoencoder(N_COMPONENTS, **settings)),
-            ("unit_variance", StandardScaler()),  # the kernel has one width for all
+            ("unit_variance", StandardScaler()),  # all components share a kernel width
             ("kpca", KernelPCA(3, kernel="rbf")),
         ]
     )
-    X_drawn, y_drawn = X_train[:N_DRAWN], y_train[:N_DRAWN]
-    codes_3d = pipe.fit_transform(X_drawn)
+    X_scatter, y_scatter = X_train[:N_SCATTER], y_train[:N_SCATTER]
+    codes_3d = pipe.fit_transform(X_scatter)
     LatentScatterDisplay.from_predictions(
-        codes_3d, y_drawn, title=f"KernelPCA (rbf) of codes of {N_COMPONENTS} numbers"
+        codes_3d,
+        y_scatter,
+        title=f"KernelPCA (RBF kernel) of latent codes, {N_COMPONENTS} components",
     ).figure_.savefig(options.out / "kernel_pca.png", dpi=150)
 
-    # Against PCA of the same size, and as features for a classifier.
+    # Compare with PCA: reconstruction errors, and latent codes as features.
     ae = DenseAutoencoder(N_COMPONENTS, **settings).fit(X_train)
     pca = PCA(N_COMPONENTS).fit(X_train)
     print_errors(ae, pca, X_test)
@@ -61,7 +63,7 @@ def main():
     ).figure_.savefig(options.out / "reconstructions.png", dpi=150)
     print_accuracies(ae, pca, X_train, X_test, y_train, y_test)
 
-    # How large should the codes be? Ask the classifier.
+    # Choose the number of components by the accuracy of a classifier.
     search = GridSearchCV(
         make_pipeline(
             DenseAutoencoder(**settings),
@@ -70,14 +72,14 @@ def main():
         ),
         {"denseautoencoder__n_components": [2, 8, 32]},
         cv=3,
-    ).fit(X_train[:N_SEARCHED], y_train[:N_SEARCHED])
+    ).fit(X_train[:N_SEARCH], y_train[:N_SEARCH])
     print("\ngrid search over n_components:")
     for params, accuracy in zip(
         search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
     ):
         n_components = params["denseautoencoder__n_components"]
-        print(f"  {n_components:3d} numbers per image: accuracy {accuracy:.3f}")
-    print(f"\npictures: {options.out}/reconstructions.png, {options.out}/kernel_pca.png")
+        print(f"  {n_components:3d} components: accuracy {accuracy:.3f}")
+    print(f"\nfigures: {options.out}/reconstructions.png, {options.out}/kernel_pca.png")
 
 
 def parse_options():
@@ -88,13 +90,13 @@ def parse_options():
         choices=["digits", "mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"],
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
-    parser.add_argument("--max-epochs", type=int, help="default: the estimator's own")
+    parser.add_argument("--max-epochs", type=int, help="default: that of the estimator")
     parser.add_argument("--out", type=pathlib.Path, default="quickstart_output")
     return parser.parse_args()
 
 
 def load(dataset):
-    """Rows in [0, 1] for training and testing, their classes, and the image shape."""
+    """Return training and test data in [0, 1], their classes and the image shape."""
     if dataset == "digits":
         digits = load_digits()
         parts = train_test_split(digits.data / 16, digits.target, random_state=0)
@@ -105,7 +107,7 @@ def load(dataset):
 
 def print_errors(ae, pca, X_test):
     pca_error = ((pca.inverse_transform(pca.transform(X_test)) - X_test) ** 2).mean()
-    print(f"mean squared error of test images, {N_COMPONENTS} numbers each:")
+    print(f"mean squared error of test images, {N_COMPONENTS} components:")
     print(f"  PCA               {pca_error:.5f}")
     print(f"  DenseAutoencoder  {-ae.score(X_test):.5f}\n")
 
@@ -114,8 +116,8 @@ def print_accuracies(ae, pca, X_train, X_test, y_train, y_test):
     print(f"{'logistic regression on':24}{'features':>8}{'accuracy':>10}{'seconds':>9}")
     for name, features in (
         ("raw pixels", lambda X: X),
-        ("PCA codes", pca.transform),
-        ("autoencoder codes", ae.transform),
+        ("PCA components", pca.transform),
+        ("latent codes", ae.transform),
     ):
         Z_train, Z_test = features(X_train), features(X_test)
         classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

@@ -1,13 +1,15 @@
-"""Why plain autoencoders generate badly, and what generates well: a study in numbers.
+"""Compare autoencoders and latent densities as generative models: a study.
 
-python examples/study_generation.py            # MNIST where SKAE_DATA has it, else digits
+python examples/study_generation.py            # MNIST if available, else digits
 python examples/study_generation.py --dataset digits --seeds 0 --quick
 
-It trains the autoencoders of an article on MNIST, samples them as the article does, and
-then by each density of skae; the same with skae's defaults, variational and regularised
-autoencoders; and measures all samples in the features of one classifier. The table and
-the findings are printed and written to the folder --out, with a picture of 100 samples of
-each kind. On two CPU cores, three seeds on MNIST take an hour and a half.
+The study trains the two autoencoders of a public blog article, which trains dense and
+convolutional autoencoders in Keras on MNIST. It samples them from the article's
+distribution of latent codes and from each density of skae. It does the same with the
+default, variational and regularised autoencoders of skae. All samples are measured with
+the features of one classifier. The table and the findings are printed and written to the
+folder --out, with an image of 100 samples for each line of the table. On two CPU cores,
+three seeds on MNIST take an hour and a half.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from skae import (
     DenseAutoencoder,
     DenseVariationalAutoencoder,
 )
-from skae.densities import GaussianMixture
+from skae.densities import LatentGaussianMixture
 from skae.displays import SampleDisplay
 
 ARTICLE = {
@@ -44,8 +46,8 @@ DENSE = {"hidden_layer_sizes": (128,), "decoder_hidden_layer_sizes": (256, 512)}
 CONV = {"hidden_layer_sizes": (128,)}
 
 
-class ArticlesNormal(BaseEstimator):
-    """Codes from N(0.5, 0.2), as the article draws them: it looks at no code."""
+class ArticleNormal(BaseEstimator):
+    """The article's distribution of latent codes, N(0.5, 0.2), whatever the data."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]
@@ -56,10 +58,10 @@ class ArticlesNormal(BaseEstimator):
 
 
 def models(image_shape):
-    """Names, unfitted estimators, and the densities to sample each by, with names."""
+    """Yield names, unfitted estimators and lists of named densities."""
     conv = {"image_shape": image_shape}
-    article = ("N(0.5, 0.2)", ArticlesNormal())
-    finer = ("GaussianMixture(200)", GaussianMixture(200, max_iter=8))
+    article = ("N(0.5, 0.2)", ArticleNormal())
+    finer = ("LatentGaussianMixture(200)", LatentGaussianMixture(200, max_iter=8))
     mixtures = [*named("gaussian_mixture"), finer]
     fitted = named("normal", "gaussian", "gaussian_mixture", "kde")
     prior = named("standard_normal", "gaussian_mixture")
@@ -89,7 +91,7 @@ def models(image_shape):
 
 
 def named(*densities):
-    """Densities that skae knows by name, each with it."""
+    """Return (name, density) pairs for the string names of densities."""
     return [(name, name) for name in densities]
 
 
@@ -98,10 +100,10 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     data = load(options.dataset)
     judge = Judge(data, n_samples=1_000 if options.quick else 10_000)
-    print(f"{data.name}: the judge's accuracy on test rows is {judge.accuracy:.4f}")
+    print(f"{data.name}: test accuracy of the classifier is {judge.accuracy:.4f}")
     rows = collections.defaultdict(list)
-    for name in ("real training rows", "real test rows"):
-        rows[name, ""].append(judge.of_real(name))
+    for subset in ("training", "test"):
+        rows[f"real {subset} images", ""].append(judge.measure_real(subset))
     trained = collections.defaultdict(list)
     for seed in options.seeds:
         for name, model, densities in models(data.image_shape):
@@ -122,20 +124,20 @@ def main():
         table(rows) + "\n\n" + study_findings.measure(data, judge, trained, options.quick)
     )
     print("\n" + text)
-    (options.out / "generation.md").write_text(text + "\n")
+    (options.out / "generation.md").write_text(text + "\n", encoding="utf-8")
 
 
 def evaluate(model, density, data, judge):
-    """The columns of a row of the table, and the samples they are of."""
+    """Return the metrics by column of the table, and the generated samples."""
     model.fit_density(data.X, density)
     samples = model.sample(judge.n_samples, random_state=0)
-    return {"test MSE": -model.score(data.X_test)} | judge.of(samples), samples
+    return {"test MSE": -model.score(data.X_test)} | judge.measure(samples), samples
 
 
 def table(rows):
-    """A Markdown table: means over the seeds, with the extremes where they differ."""
+    """Return a Markdown table of means over the seeds, with ranges if they differ."""
     columns = list(next(reversed(rows.values()))[0])
-    lines = ["| model | codes drawn from | " + " | ".join(columns) + " |"]
+    lines = ["| model | latent codes from | " + " | ".join(columns) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(columns))
     for (name, density), of_seeds in rows.items():
         cells = [
@@ -149,16 +151,16 @@ def cell(values, column):
     if values[0] is None:
         return ""
     if column == "seconds":
-        return f"{min(values):.0f}"  # other work can only make them more
-    form = {"test MSE": ".5f", "Frechet": ".1f"}.get(column, ".3f")
+        return f"{min(values):.0f}"  # other processes can only slow a run down
+    form = {"test MSE": ".5f", "Fréchet": ".1f"}.get(column, ".3f")
     low, mean, high = (format(f(values), form) for f in (min, np.mean, max))
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def save_samples(samples, image_shape, name, label, folder):
-    """A picture of 100 samples."""
+    """Save an image of 100 samples."""
     display = SampleDisplay.from_predictions(
-        samples[:100], image_shape=image_shape, title=f"{name}\ncodes from {label}"
+        samples[:100], image_shape=image_shape, title=f"{name}\nlatent codes from {label}"
     )
     name = "-".join(re.findall(r"\w+", f"{name} {label}".lower()))
     display.figure_.savefig(folder / f"{name}.png", dpi=60)
@@ -168,10 +170,12 @@ def save_samples(samples, image_shape, name, label, folder):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--dataset", choices=["mnist", "digits"], help="default: MNIST if there"
+        "--dataset", choices=["mnist", "digits"], help="default: MNIST if available"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="only show that all runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="test run: few epochs and samples"
+    )
     parser.add_argument("--out", type=pathlib.Path, default="study_output")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The judge of the study of generation: data, one classifier, and what it measures."""
+"""Data, classifier and metrics of the study of generation."""
 
 import dataclasses
 
@@ -13,13 +13,13 @@ from skae.datasets import fetch_images
 from skae.metrics import authenticity, class_coverage, frechet_distance, precision_recall
 
 N_FEATURES = 64
-N_NEIGHBOURS_OF = 3_000  # samples for precision and recall
-N_COMPARED = 2_000  # samples for authenticity, each compared with all training rows
+N_PRECISION_RECALL = 3_000  # samples for precision and recall
+N_AUTHENTICITY = 2_000  # generated samples, each compared with all training samples
 
 
 @dataclasses.dataclass
 class Data:
-    """Rows in [0, 1] and classes, for training and for testing."""
+    """Flat images in [0, 1] and their classes, for training and testing."""
 
     name: str
     X: np.ndarray
@@ -30,7 +30,7 @@ class Data:
 
 
 def load(name):
-    """MNIST where it is, or the digits of scikit-learn; by default what there is."""
+    """Load "mnist" or scikit-learn's "digits"; None loads MNIST if available."""
     if name in (None, "mnist"):
         try:
             parts = [
@@ -49,7 +49,7 @@ def load(name):
 
 
 class Classifier(nn.Module):
-    """Two convolutions and a layer of 64 units, whose values are the features."""
+    """Two convolutions and a layer of 64 units, whose outputs are the features."""
 
     def __init__(self, image_shape, n_classes=10):
         super().__init__()
@@ -73,7 +73,7 @@ class Classifier(nn.Module):
 
 
 class Judge:
-    """A classifier trained on the training rows, and what it says of samples."""
+    """A classifier trained on the training data, and the metrics that use it."""
 
     def __init__(self, data, n_samples):
         self.data, self.n_samples = data, n_samples
@@ -93,36 +93,36 @@ class Judge:
         self.accuracy = self.classifier.score(data.X_test, data.y_test)
 
     def features(self, X):
-        """The 64 features of rows."""
+        """Return the 64 features of samples, (n_samples, 64)."""
         with torch.inference_mode():
             chunks = torch.from_numpy(np.ascontiguousarray(X, np.float32)).split(1_000)
             return torch.cat([self.classifier.module_.body(c) for c in chunks]).numpy()
 
-    def of(self, samples):
-        """The columns of the table, of generated rows."""
+    def measure(self, samples):
+        """Return the metrics of generated samples, by column of the table."""
         coverage = class_coverage(self.classifier, samples)
-        test, near = self.data.X_test, self._near(samples)
+        test, near = self.data.X_test, self._precision_recall(samples)
         return {
-            "Frechet": frechet_distance(test, samples, features=self.features),
+            "Fréchet": frechet_distance(test, samples, features=self.features),
             "precision": near.precision,
             "recall": near.recall,
-            "authentic": authenticity(self.data.X, samples[:N_COMPARED]),
+            "authentic": authenticity(self.data.X, samples[:N_AUTHENTICITY]),
             "recognised": coverage.recognised,
             "rarest class": coverage.shares.min(),
             "share of 1s": coverage.shares[1],
         }
 
     def precision(self, samples):
-        """The share of generated rows that lie among the test rows."""
-        return self._near(samples).precision
+        """Return the precision of generated samples."""
+        return self._precision_recall(samples).precision
 
-    def _near(self, samples):
-        test, few = self.data.X_test[:N_NEIGHBOURS_OF], samples[:N_NEIGHBOURS_OF]
+    def _precision_recall(self, samples):
+        test, few = self.data.X_test[:N_PRECISION_RECALL], samples[:N_PRECISION_RECALL]
         return precision_recall(test, few, features=self.features)
 
-    def of_real(self, name):
-        """The same of real rows, for comparison; of the training rows, some at random."""
-        if "test" in name:
-            return self.of(self.data.X_test)
+    def measure_real(self, subset):
+        """Return the metrics of the test samples, or of random training samples."""
+        if subset == "test":
+            return self.measure(self.data.X_test)
         order = np.random.default_rng(0).permutation(len(self.data.X))
-        return self.of(self.data.X[order[: self.n_samples]])
+        return self.measure(self.data.X[order[: self.n_samples]])

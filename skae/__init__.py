@@ -1,21 +1,16 @@
-"""Autoencoders for scikit-learn: written like ``PCA``, trained by PyTorch."""
+"""Autoencoders with the scikit-learn API, built on PyTorch and skorch."""
 
-from skae import (
-    callbacks,
-    datasets,
-    densities,
-    displays,
-    exceptions,
-    metrics,
-)
+from skae import callbacks, datasets, densities, displays, exceptions, metrics, nn
 from skae._base import BaseAutoencoder
 from skae._conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae._dense import DenseAutoencoder, DenseVariationalAutoencoder
+from skae._variational import BaseVariationalAutoencoder
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BaseAutoencoder",
+    "BaseVariationalAutoencoder",
     "ConvAutoencoder",
     "ConvVariationalAutoencoder",
     "DenseAutoencoder",
@@ -26,4 +21,9 @@ __all__ = [
     "displays",
     "exceptions",
     "metrics",
+    "nn",
 ]
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -1,4 +1,4 @@
-"""BaseAutoencoder: what all autoencoders of this package do, step by step."""
+"""BaseAutoencoder: the procedure of all estimators, and the hooks for subclasses."""
 
 from typing import Any, Self
 
@@ -6,58 +6,62 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae import _validation as parameters
 from skae._data import array_api
 from skae._data.check import (
-    ENCODING_TOLERANCE,
-    RANGE_TOLERANCE,
-    channels_last_error,
-    check_image_shape,
-    choose_output_activation,
-    flatten_images,
+    channels_last_message,
+    check_codes,
+    check_X,
     looks_channels_last,
-    refuse_sparse,
-    validated_rows,
-    warn_out_of_range,
+    with_channels,
 )
 from skae._data.rows import Rows
 from skae._docstrings import PAGE, document
+from skae._output_range import choose_output_activation, warn_out_of_range
 from skae._parameters import CommonParameters
-from skae._random import DrawFrom, make_generator
-from skae._sampling import SamplingMixin
-from skae._training import callbacks as fit_callbacks
-from skae._training import net as engine
-from skae._training import optimizers, schedules
-from skae._training.devices import resolve_device, resolve_device_or_cpu, run_in_chunks
-from skae.nn.autoencoder import Coder, SquaredErrors, make_corruption
-from skae.nn.losses import CodePenalty, ReconstructionLoss, with_terms
-from skae.nn.summary import ArchitectureMixin
+from skae._random import DrawFrom, make_generator, make_random_state
+from skae._sampling import choose_samples, log_density
+from skae._training import callbacks, optimizers, resume, schedules
+from skae._training.devices import resolve_device, resolve_device_or_cpu
+from skae._training.inference import run_in_chunks
+from skae._training.net import AutoencoderNet
+from skae._validation import check_parameters, check_value, integer
+from skae.densities._choose import make_density
+from skae.densities._draws import check_n_samples, check_random_seed, draw
+from skae.exceptions import LargeNetworkWarning, warn
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, squared_errors
+from skae.nn.corruption import make_corruption
+from skae.nn.losses import LatentPenalty, ReconstructionLoss, combine_losses
+from skae.nn.summary import count_parameters, describe, output_shapes, table
+
+# Networks with more parameters than this, and than so many for each value of X, are
+# rarely meant.
+LARGE_NETWORK = 10**8
+LARGE_RATIO = 10
 
 
 @document
 class BaseAutoencoder(
-    SamplingMixin,
-    ArchitectureMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    CommonParameters,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CommonParameters
 ):
-    """Base class of the autoencoders: all but the networks.
+    """Base class of the autoencoders.
 
-    A subclass gives the networks by one method, ``_build_networks(n_features)``,
-    which returns two `torch.nn.Module`: one from rows (batch, n_features) to codes
-    (batch, n_components), one from codes to rows, both without their last activation,
-    which `latent_activation` and `output_activation` add. They must not change their
-    input in place: it may be the caller's data.
+    A subclass defines the networks by one method, ``_build_networks(n_features)``. It
+    returns two `torch.nn.Module`: the encoder, from samples (batch, n_features) to
+    latent codes (batch, n_components), and the decoder, from latent codes to samples.
+    Both go without their last activation, which `latent_activation` and
+    `output_activation` add. `BaseVariationalAutoencoder` is the base class of
+    variational autoencoders.
 
     Parameters
     ----------
     n_components : int, default=32
-        Size of the codes; at least 1.
-    {common_parameters}
+        Dimension of the latent space; at least 1.
+    {main_parameters}
+    {network_parameters}
+    {training_parameters}
 
     Attributes
     ----------
@@ -67,6 +71,7 @@ class BaseAutoencoder(
     --------
     DenseAutoencoder : Fully connected networks.
     ConvAutoencoder : Convolutional networks, for images and signals.
+    BaseVariationalAutoencoder : Base class of the variational autoencoders.
 
     Examples
     --------
@@ -95,10 +100,10 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, or images of shape (n_samples, height, width) or
+            Training samples, or images of shape (n_samples, height, width) or
             (n_samples, channels, height, width).
         y : None
-            Not used; here for scikit-learn's conventions.
+            Ignored, present for API consistency.
 
         Returns
         -------
@@ -108,57 +113,59 @@ class BaseAutoencoder(
         Raises
         ------
         ValueError
-            If a parameter or `X` is not what it must be, the device is not there, or
-            training leaves the finite numbers. The estimator is then as it was before.
+            If a parameter or `X` is invalid, the device is not available, or training
+            diverges (NaN or infinite loss). The estimator is then as before.
         TypeError
             If `X` is sparse.
+        MemoryError
+            If the networks do not fit into memory.
         KeyboardInterrupt
-            On Ctrl-C. After the first epoch, the estimator then holds the usable model
-            of the last full one, without a density.
+            On Ctrl-C. After at least one full epoch, the estimator is then the model of
+            the last one, without a density; otherwise it is as before.
         Exception
-            What the density raises. The estimator is then trained, without a density.
+            An error of the density or a callback. The estimator is then the model of the
+            last full epoch, without a density; before the first one, it is as before.
         """
-        self._train(X)
+        self._fit(X)
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
-        """Fit to `X`, then return its codes.
+        """Fit to `X` and return its latent codes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, or images, as for `fit`.
+            Training samples, or images, as for `fit`.
         y : None
-            Not used; here for scikit-learn's conventions.
+            Ignored, present for API consistency.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
             The same as ``fit(X).transform(X)``.
         """
-        rows = self._train(X)
-        return array_api.like(X, self._run_on(self.encoder_, rows))
+        codes = self._fit(X, return_codes=True)
+        return array_api.like(X, codes)
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Train for one pass over `X`, from where the last training stopped.
+        """Train for one more epoch, on `X`.
 
-        The learning rate is `lr`, without a schedule, and the optimizer goes on from the
-        state that it is in; the first call starts a new model. Five calls on the same
-        rows are a fit of five epochs with ``lr_schedule="constant"``. What the networks,
-        `loss`, `noise`, `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and
-        `random_state` are is decided by the first call, as are the numbers that go with
-        them.
+        The learning rate is `lr`, without a schedule, and the optimizer keeps its state.
+        The first call starts a new model. Five calls with the same samples equal a fit
+        of five epochs with ``lr_schedule="constant"``. The networks, `loss`, `noise`,
+        `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are
+        those of the first call.
 
-        Each call fits the density anew, to the codes of its rows. Of a stream, set
-        ``latent_density=None`` and call `fit_density` at the end.
+        Each call fits the density to the latent codes of its samples. For streaming
+        data, set ``latent_density=None`` and call `fit_density` at the end.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images, as for `fit`; for example a chunk of what does not fit into
-            memory.
+            Samples, or images, as for `fit`; for example a part of a data set that does
+            not fit into memory.
         y : None
-            Not used; here for scikit-learn's conventions.
+            Ignored, present for API consistency.
 
         Returns
         -------
@@ -168,81 +175,96 @@ class BaseAutoencoder(
         Raises
         ------
         ValueError
-            As for `fit`, or if `early_stopping` is True, there is an LRScheduler in
-            `callbacks`, or `n_components` has changed. The estimator is then as it was
-            before.
-        KeyboardInterrupt
-            On Ctrl-C. The estimator is then as it was before.
+            As for `fit`, or if `early_stopping` is True, `callbacks` contains an
+            LRScheduler, or `n_components` has changed.
         Exception
-            What the density raises. The estimator is then trained, without a density.
+            Any error, and Ctrl-C, leaves the estimator as before.
         """
-        self._train(X, partial=True)
+        self._fit(X, partial=True)
         return self
 
     @torch.inference_mode(False)
     @torch.enable_grad()
-    def _train(self, X, *, partial=False):
-        """Train, and return the checked rows; an error leaves the estimator unharmed."""
-        before, net = dict(vars(self)), None
-        goes_on = hasattr(self, "net_") and (partial or self.warm_start)
+    def _fit(self, X, *, partial=False, return_codes=False):
+        """Fit a draft of the estimator, then take it over in one assignment.
+
+        Whatever happens, and wherever Ctrl-C interrupts, the estimator is as before, or
+        a whole model.
+        """
+        draft = object.__new__(type(self))
+        vars(draft).update(vars(self))
         try:
-            parameters.check_parameters(self, self._parameter_rules)
-            if goes_on:
-                array_api.check_same_namespace(X, self._namespace, type(self).__name__)
-            device = resolve_device(self.device)
-            rows = self._validate_rows(X, reset=not goes_on, check_values=True)
-            self._choose_output_activation(*rows.range, partial=partial, goes_on=goes_on)
-            settings = self._training_settings(len(rows), partial)
-            if partial:
-                self._check_partial(goes_on, settings)
-            if partial and goes_on:
-                self.net_.train_on(rows, str(device), settings)
-                net = self.net_
-            else:
-                net = self._build_net(device, settings)
-                net.train(rows, start=self.net_ if goes_on else None)
+            codes = draft._train(X, partial, return_codes)
         except BaseException:
-            if net is not None and net.loss_curve_ and not partial:
-                self._adopt(net)
-            else:
-                vars(self).clear()
-                vars(self).update(before)
+            if not partial and draft._use_last_epoch(fitted=self):
+                self.__dict__ = vars(draft)
             raise
-        self._adopt(net)
-        self._describe_codes(rows)
-        if not partial:
-            self._check_codes()
+        self.__dict__ = vars(draft)
+        return codes
+
+    def _train(self, X, partial, return_codes):
+        """Check, build, train, fit the density; return the latent codes if asked."""
+        check_parameters(self, self._parameter_rules)
+        fitted = getattr(self, "_net", None)
+        start = fitted if partial or self.warm_start else None
+        device = resolve_device(self.device)
+        rows = self._check_training_data(X, reset=start is None)
+        self._choose_output_activation(rows, keep=start is not None, partial=partial)
+        settings = self._training_settings(len(rows), partial)
+        if partial:
+            self._check_partial_fit(start, settings)
+        if partial and start is not None:
+            self._net = resume.resumed(start, str(device), settings)
+            self._net.train_one_epoch(rows)
+        else:
+            self._net = self._build_net(device, settings)
+            self._warn_if_large(rows)
+            self._net.train(rows, start)
+        self._set_fitted_attributes()
+        return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
+
+    def _use_last_epoch(self, fitted):
+        """Become the model of the last full epoch; return False if there is none."""
+        net = getattr(self, "_net", None)
+        if net is None or net is getattr(fitted, "_net", None):
+            return False
+        net.use_last_epoch()
+        if not net.loss_curve_:
+            return False
+        self._set_fitted_attributes()
+        return True
+
+    def _check_training_data(self, X, *, reset):
+        if reset:
+            self._namespace = array_api.namespace(X)
+        else:
+            array_api.check_same_namespace(X, self._namespace, type(self).__name__)
+        rows, image_shape = check_X(self, X, reset=reset)
+        if reset:
+            self._fitted_shape = image_shape
+            self.image_shape_ = self._choose_image_shape(
+                with_channels(image_shape), rows.n_features
+            )
         return rows
 
-    def _check_partial(self, goes_on, settings):
-        if goes_on and self.n_components != self._n_features_out:
-            raise ValueError(
-                f"n_components={self.n_components} has changed: partial_fit trains a "
-                f"model with {self._n_features_out} components on. Set it back, or use "
-                "fit."
-            )
-        fit_callbacks.check_for_partial_fit(
-            self.callbacks_ if goes_on else self.callbacks,
-            early_stopping=self.early_stopping,
-            validated=settings["n_held_out"] > 0,
-        )
-
-    def _choose_output_activation(self, low, high, *, partial, goes_on):
-        """Decide `output_activation_` for values from `low` to `high`, once."""
+    def _choose_output_activation(self, rows, *, keep, partial):
+        """Set `output_activation_`; training further keeps what "auto" resolved to."""
+        low, high = rows.range()  # checks all values
         wanted = self.output_activation
-        if goes_on and (partial or wanted == "auto"):
+        if keep and (partial or wanted == "auto"):
             wanted = self.output_activation_
         self.output_activation_ = choose_output_activation(wanted, self.loss, low, high)
         warn_out_of_range(low, high, self.output_activation_)
 
     def _training_settings(self, n_rows, partial):
-        """What the net is trained with that may change from one call to the next."""
-        n_held_out = schedules.rows_held_out(
+        """Return the parameters of the net that may change between calls."""
+        n_held_out = schedules.validation_size(
             n_rows, self.validation_fraction, self.early_stopping
         )
         batch_size, max_epochs = schedules.training_length(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
+        clips = self.max_grad_norm is not None
         return {
             "n_held_out": n_held_out,
             "batch_size": batch_size,
@@ -251,151 +273,331 @@ class BaseAutoencoder(
             "lr": float(self.lr),
             "lr_schedule": None if partial else self.lr_schedule,
             "precision": self.precision,
-            "max_grad_norm": self.max_grad_norm,
+            "max_grad_norm": float(self.max_grad_norm) if clips else None,
             "resumable": partial or bool(self.warm_start),
             "verbose": int(self.verbose),
         }
 
+    def _check_partial_fit(self, fitted, settings):
+        if fitted is not None and self.n_components != self._n_features_out:
+            raise ValueError(
+                f"n_components={self.n_components} is invalid in partial_fit of a model "
+                f"with {self._n_features_out} components. Set it back, or use fit."
+            )
+        callbacks.check_for_partial_fit(
+            self.callbacks if fitted is None else fitted.user_callbacks(),
+            early_stopping=self.early_stopping,
+            validated=settings["n_held_out"] > 0,
+        )
+
     def _build_net(self, device, settings):
-        """The untrained net, with fresh networks."""
-        callbacks = fit_callbacks.copy_callbacks(
+        """Return the untrained net, with fresh networks."""
+        copied = callbacks.copy_callbacks(
             self.callbacks, validated=settings["n_held_out"] > 0
         )
         if self.early_stopping:
-            callbacks.append(
-                fit_callbacks.early_stopping(self.n_iter_no_change, self.tol)
-            )
+            copied.append(callbacks.make_early_stopping(self.n_iter_no_change, self.tol))
         if settings["lr_schedule"] is not None:
-            lr_schedule = fit_callbacks.schedule(settings["lr_schedule"], callbacks)
+            lr_schedule = callbacks.choose_schedule(settings["lr_schedule"], copied)
             settings = settings | {"lr_schedule": lr_schedule}
         generator = make_generator(self.random_state)
-        with torch.device("cpu"), DrawFrom(generator):
-            networks = self._build_networks(self.n_features_in_)
-            encoder, decoder = (c.float() for c in self._make_coders(*networks))
-        return engine.AutoencoderNet(
-            encoder,
-            decoder,
+        module = self._build_module(generator)
+        return AutoencoderNet(
+            module.encoder,
+            module.decoder,
             make_corruption(self.noise, self.noise_level),
-            criterion=self._build_loss(encoder),
+            criterion=self._make_loss(module),
             generator=generator,
             device=str(device),
             **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
-            callbacks=callbacks,
+            callbacks=copied,
             **settings,
         )
 
+    def _build_module(self, generator):
+        """Build the networks from the random numbers of `generator`, and check them."""
+        drawing = DrawFrom(generator)
+        try:
+            with drawing:
+                networks = self._build_networks(self.n_features_in_)
+                module = self._make_module(*networks).float()
+                self._check_networks(module)
+        except RuntimeError as error:
+            if "allocate" not in str(error):
+                raise
+            raise MemoryError(
+                f"The networks of {self!r} for {self.n_features_in_} features do not fit "
+                f"into memory. torch reports: {error}. Use fewer n_components or smaller "
+                "layers."
+            ) from error
+        finally:
+            drawing.close()
+        return module
+
+    def _check_networks(self, module):
+        """Raise a ValueError if a network returns an array of a wrong shape."""
+        sizes = (
+            ("encoder", self.n_features_in_, self._n_encoder_outputs()),
+            ("decoder", int(self.n_components), self.n_features_in_),
+        )
+        with torch.no_grad():
+            module.eval()
+            for name, n_in, n_out in sizes:
+                output = getattr(module, name).body(torch.zeros(1, n_in))
+                shape = tuple(getattr(output, "shape", ()))
+                if shape != (1, n_out):
+                    raise ValueError(
+                        f"The {name} of {type(self).__name__}._build_networks returned "
+                        f"an array of shape {shape} for one sample with {n_in} values; "
+                        f"must be (1, {n_out})."
+                    )
+
+    def _warn_if_large(self, rows):
+        weights = self._net.module__encoder, self._net.module__decoder
+        n_parameters = sum(p.numel() for part in weights for p in part.parameters())
+        n_values = len(rows) * rows.n_features
+        if n_parameters > max(LARGE_NETWORK, LARGE_RATIO * n_values):
+            warn(
+                f"The networks have {n_parameters:,} parameters for {n_values:,} values "
+                f"in X, and take about {16 * n_parameters / 2**30:.1f} GiB in training. "
+                "Use smaller layers; for images, a ConvAutoencoder with more "
+                "conv_channels, each of which halves the image.",
+                LargeNetworkWarning,
+            )
+
+    def _set_fitted_attributes(self):
+        """Set the attributes that describe the trained net; there is no density yet."""
+        net = self._net
+        self.loss_curve_ = list(net.loss_curve_)
+        self.validation_loss_curve_ = None
+        if net.n_held_out:
+            self.validation_loss_curve_ = list(net.validation_loss_curve_)
+        self.n_iter_ = len(net.loss_curve_)
+        self.device_ = net.device
+        self._n_features_out = int(self.n_components)
+        self.density_ = None
+        self._sampling_rng = make_random_state(self.random_state)
+
+    def _fit_to_codes(self, rows, *, return_codes, warn):
+        """Encode the training samples once, for the density and for `fit_transform`."""
+        rng = make_random_state(self.random_state)
+        index = choose_samples(rows, self.latent_density, rng)
+        needed = return_codes or self.latent_density is not None or self._needs_codes
+        if not needed:
+            return None
+        codes = self._encode_training_data(rows if return_codes else rows.take(index))
+        if warn:
+            self._warn_about_codes()
+        in_density = codes[index] if return_codes and index is not None else codes
+        self._set_density(in_density, self.latent_density, rng)
+        return codes
+
+    # Hooks for subclasses ---------------------------------------------------------
+
+    # Whether `_encode_training_data` is to be called without a density, too.
+    _needs_codes = False
+
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
-        """Return the encoder and decoder, without their last activations."""
+        """Return the encoder and the decoder, without their last activations.
+
+        The only hook that a new architecture has to define. It may use all parameters
+        of the estimator, `image_shape_` and `output_activation_`. Modules are built from
+        the estimator's `random_state`, and may change their input in place.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features of a flat sample.
+
+        Returns
+        -------
+        encoder : torch.nn.Module
+            Maps (batch, n_features) to (batch, n_components).
+        decoder : torch.nn.Module
+            Maps (batch, n_components) to (batch, n_features).
+        """
         raise NotImplementedError(
             f"{type(self).__name__} must define _build_networks(n_features), which "
             "returns an encoder and a decoder, both torch.nn.Module."
         )
 
+    def _choose_image_shape(self, image_shape, n_features):
+        """Return `image_shape_` for the images in `X`; None for flat samples.
+
+        Parameters
+        ----------
+        image_shape : tuple of int or None
+            (channels, height, width) of the images in `X`.
+        n_features : int
+        """
+        if image_shape is not None and looks_channels_last(image_shape):
+            raise ValueError(channels_last_message(image_shape))
+        return image_shape
+
     def _n_encoder_outputs(self):
-        """How many numbers the encoder's network must put out for a row."""
-        return self.n_components
+        """Return the number of outputs of the encoder's network."""
+        return int(self.n_components)
 
-    def _make_coders(self, encoder, decoder):
-        """Return encoder and decoder with their last activations."""
-        return (
-            Coder(encoder, self.latent_activation),
-            Coder(decoder, self.output_activation_),
+    def _make_module(self, encoder, decoder):
+        """Return the `Autoencoder` of two networks, which adds their last activations."""
+        return Autoencoder(
+            Encoder(encoder, self.latent_activation),
+            Decoder(decoder, self.output_activation_),
         )
 
-    def _build_loss(self, encoder):
-        """Return what training minimises: a module of the net's output and the rows."""
-        terms = (
-            []
-            if self.latent_penalty is None
-            else [CodePenalty(self.latent_penalty, self.latent_penalty_weight)]
-        )
-        return with_terms(self._reconstruction_loss(), terms + self._code_terms(encoder))
+    def _make_loss(self, module):
+        """Return the loss: a module of the outputs of `Autoencoder.forward` and X."""
+        return combine_losses(self._make_reconstruction_loss(), self._latent_terms())
 
-    def _reconstruction_loss(self):
+    def _make_reconstruction_loss(self):
         return ReconstructionLoss(self.loss, self.output_activation_)
 
-    def _code_terms(self, encoder):
-        """What training minimises besides, of the codes: a list of modules."""
-        return []
+    def _latent_terms(self):
+        """Return the terms of the loss that depend on the latent codes."""
+        if self.latent_penalty is None:
+            return []
+        return [LatentPenalty(self.latent_penalty, float(self.latent_penalty_weight))]
 
-    def _adopt(self, net):
-        """Take a trained net as the model of this estimator."""
-        self.net_ = net
-        self.loss_curve_ = net.loss_curve_
-        self.validation_loss_curve_ = (
-            net.validation_loss_curve_ if net.n_held_out else None
-        )
-        self.n_iter_ = len(net.loss_curve_)
-        self.device_ = net.device
-        self._n_features_out = self.n_components
-        self.density_ = None
+    def _encode_training_data(self, rows):
+        """Return the latent codes of training samples, and learn from them if needed."""
+        return self._run(rows, [self.encoder_])[0]
 
-    def _describe_codes(self, rows):
-        """Find out what the codes of the training rows are distributed like."""
-        self._fit_density_to(rows, self.latent_density)
+    def _warn_about_codes(self):
+        """Warn if the latent codes of a trained model are of no use."""
 
-    def _check_codes(self):
-        """Warn where the codes of a model whose training is over are of no use."""
+    def _make_density(self, latent_density, rng):
+        """Return an unfitted density that takes its random numbers from `rng`."""
+        return make_density(latent_density, rng)
 
-    # Using the model --------------------------------------------------------------
+    def _latent_paths(self, starts, ends, shares):
+        """Return latent codes on the paths from `starts` to `ends`.
+
+        Parameters
+        ----------
+        starts, ends : ndarray of shape (n_samples, n_components)
+        shares : ndarray of shape (n_steps,)
+            Positions on each path, from 0 to 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_steps, n_components)
+        """
+        return starts[:, None] + shares[:, None] * (ends - starts)[:, None]
+
+    # The fitted model -------------------------------------------------------------
+
+    @property
+    def module_(self) -> Autoencoder:
+        """The trained module: encoder and decoder."""
+        check_is_fitted(self)
+        return self._net.module_
 
     @property
     def encoder_(self) -> nn.Module:
-        """Module from flat rows (batch, n_features) to codes (batch, n_components)."""
-        check_is_fitted(self)
-        return self.net_.module_.encoder
+        """Module from flat samples (batch, n_features) to codes (batch, n_components)."""
+        return self.module_.encoder
 
     @property
     def decoder_(self) -> nn.Module:
-        """Module from codes (batch, n_components) to flat rows (batch, n_features)."""
+        """Module from codes (batch, n_components) to flat samples (batch, n_features)."""
+        return self.module_.decoder
+
+    @property
+    def history_(self):
+        """skorch's record of the training, by epoch."""
         check_is_fitted(self)
-        return self.net_.module_.decoder
+        return self._net.history
 
     @property
     def callbacks_(self) -> list[tuple[str, Any]]:
         """The fitted copies of `callbacks`, as (name, callback) pairs."""
         check_is_fitted(self)
-        return self.net_.user_callbacks()
+        return self._net.user_callbacks()
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of parameters of the networks."""
+        return count_parameters(self.module_)
+
+    @property
+    def encoder_shapes_(self) -> list[tuple[int, ...]]:
+        """Output shapes of the encoder's layers that have parameters."""
+        return output_shapes(describe(self)[0])
+
+    @property
+    def decoder_shapes_(self) -> list[tuple[int, ...]]:
+        """Output shapes of the decoder's layers that have parameters."""
+        return output_shapes(describe(self)[1])
+
+    def summary(self) -> str:
+        """Return the layers of the networks as a table.
+
+        Returns
+        -------
+        table : str
+            Layers, their output shapes for one sample, and their numbers of parameters.
+            Activations, and whatever else keeps the shape, follow the layer before them
+            in its line. Parameters that two layers share are counted once.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import DenseAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> autoencoder = DenseAutoencoder(2, hidden_layer_sizes=(8,), max_epochs=5)
+        >>> print(autoencoder.fit(X).summary())
+        DenseAutoencoder    output shape    parameters
+        ----------------------------------------------
+        encoder                                     58
+          input             4
+          Linear + ReLU     8                       40
+          Linear            2                       18
+        decoder                                     60
+          latent code       2
+          Linear + ReLU     8                       24
+          Linear            4                       36
+        ----------------------------------------------
+        total                                      118
+        """
+        return table(self)
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Encode `X`.
+        """Encode `X` to latent codes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images of the shape that `fit` saw.
+            Samples, or images of the shape in `fit`.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
-            In float64 where `X` is, else in float32.
+            float64 if `X` is, else float32.
         """
-        codes = self._run(self.encoder_, X, "transform", ENCODING_TOLERANCE)
-        return array_api.like(X, codes)
+        return self._apply("transform", X, [self.encoder_])
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Decode codes.
+        """Decode latent codes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, such as `transform` returns.
+            Latent codes, as `transform` returns them.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            Rows in the form that `fit` saw: images where it was given images.
+            Samples; images if `fit` was given images.
         """
         check_is_fitted(self)
-        codes = check_array(array_api.to_numpy(X), order="C", ensure_all_finite=False)
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {codes.shape[1]} columns, but {type(self).__name__} decodes "
-                f"codes with {self._n_features_out} components; give what transform "
-                "returns."
-            )
-        decoded = self._run_on(self.decoder_, Rows(codes))
-        return array_api.like(X, self._in_fitted_form(decoded))
+        self._check_namespace("inverse_transform", X)
+        codes = check_codes(X, self._n_features_out, type(self).__name__)
+        return array_api.like(X, self._decode(codes))
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode `X`.
@@ -403,34 +605,37 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images of the shape that `fit` saw.
+            Samples, or images of the shape in `fit`.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
             The same as ``inverse_transform(transform(X))``.
         """
-        check_is_fitted(self)
-        both = nn.Sequential(self.encoder_, self.decoder_)
-        reconstructed = self._run(both, X, "reconstruct")
-        return array_api.like(X, self._in_fitted_form(reconstructed))
+        return self._apply(
+            "reconstruct", X, [self.encoder_, self.decoder_], convert=self._in_fitted_form
+        )
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Return minus the mean squared reconstruction error of each row.
+        """Return minus the mean squared reconstruction error of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images of the shape that `fit` saw.
+            Samples, or images of the shape in `fit`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            In squared units of `X`, at most 0; the greater, the better reconstructed.
+            In squared units of `X`, at most 0; higher is better reconstructed.
         """
-        check_is_fitted(self)
-        errors = SquaredErrors(self.encoder_, self.decoder_)
-        return array_api.like(X, -self._run(errors, X, "score_samples"))
+        return self._apply(
+            "score_samples",
+            X,
+            [self.encoder_, self.decoder_],
+            squared_errors,
+            convert=_as_scores,
+        )
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return minus the mean squared reconstruction error over all elements.
@@ -438,60 +643,271 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images of the shape that `fit` saw.
+            Samples, or images of the shape in `fit`.
         y : None
-            Not used; here for scikit-learn's conventions.
+            Ignored, present for API consistency.
 
         Returns
         -------
         score : float
-            In squared units of `X`, at most 0; the greater, the better. Times
-            n_features, it is the mean over rows of the squared distance.
+            In squared units of `X`, at most 0; higher is better. Multiplied by
+            n_features, it is minus the mean squared distance of a sample from its
+            reconstruction.
         """
         scores = array_api.to_numpy(self.score_samples(X))
         return float(np.mean(scores, dtype=np.float64))
 
-    def _run(self, module, X, method, range_tolerance=RANGE_TOLERANCE):
-        """What `module` puts out for `X`, given to a method of a fitted estimator."""
-        name = f"{type(self).__name__}.{method}"
-        array_api.check_same_namespace(X, self._namespace, name)
-        rows = self._validate_rows(X)
-        result = self._run_on(module, rows)
-        warn_out_of_range(*rows.range, self.output_activation_, range_tolerance)
-        return result
+    # Generating -------------------------------------------------------------------
 
-    def _run_on(self, module, rows):
-        return run_in_chunks(module, rows, resolve_device_or_cpu(self.device))
+    def fit_density(self, X: ArrayLike, latent_density: Any = None) -> Self:
+        """Fit a density to the latent codes of `X`; the networks stay as they are.
 
-    # The form of the data ---------------------------------------------------------
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, or images of the shape in `fit`.
+        latent_density : str or density, default=None
+            As the parameter of this name; None takes that one.
 
-    def _validate_rows(self, X, *, reset=False, check_values=False):
-        """Check `X`, its values too or only when they are read; return Rows."""
-        given = X
-        refuse_sparse(X)
-        X, shape = flatten_images(array_api.to_numpy(X))
-        image_shape = None if shape is None else (1, *shape)[-3:]
-        if not reset:
-            check_image_shape(image_shape, self.image_shape_, type(self).__name__)
-        rows = validated_rows(self, X, reset=reset)
-        if check_values:
-            rows.check()
-        if reset:
-            self._fitted_shape = shape
-            self._namespace = array_api.namespace(given)
-            self.image_shape_ = self._choose_image_shape(image_shape, rows.n_features)
-        return rows
+        Returns
+        -------
+        self : object
+            The estimator, with another `density_`.
 
-    def _choose_image_shape(self, image_shape, n_features):
-        """The shape of the images that `X` holds; None where it holds flat rows."""
-        if image_shape is not None and looks_channels_last(image_shape):
-            raise ValueError(channels_last_error(image_shape))
-        return image_shape
+        Raises
+        ------
+        ValueError
+            If `latent_density` is invalid. `density_` is then as before.
+        """
+        check_is_fitted(self)
+        if latent_density is None:
+            latent_density = self.latent_density
+        if latent_density is None:
+            raise ValueError(
+                f"{type(self).__name__} has latent_density=None, which fits no density. "
+                "Name one: fit_density(X, 'gaussian_mixture')."
+            )
+        caller = f"{type(self).__name__}.fit_density"
+        rule = self._parameter_rules["latent_density"]
+        check_value(caller, "latent_density", latent_density, rule)
+        self._check_namespace("fit_density", X)
+        rows, _ = check_X(self, X, reset=False)
+        rng = make_random_state(self.random_state)
+        index = choose_samples(rows, latent_density, rng)
+        codes, _ = self._run(rows.take(index), [self.encoder_])
+        self._set_density(codes, latent_density, rng)
+        return self
 
-    def _in_fitted_form(self, rows):
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """Generate samples: draw latent codes from `density_` and decode them.
+
+        Codes outside the range of `latent_activation` are moved to its boundary.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of samples; at least 1.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same samples each time. None continues the estimator's own
+            random numbers, which each fit, also of the density, restarts.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Samples; images if `fit` was given images.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid, or there is no density.
+        """
+        codes = self._draw_codes("sample", n_samples, random_state)
+        return self._decode(Rows(codes))
+
+    def sample_latent(
+        self,
+        n_samples: int = 1,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """Draw latent codes from `density_`: those that `sample` decodes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of latent codes; at least 1.
+        random_state : int, RandomState instance or None, default=None
+            As for `sample`, which decodes the same codes for the same int.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            In float32, within the range of `latent_activation`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid, or there is no density.
+        """
+        return self._draw_codes("sample_latent", n_samples, random_state)
+
+    def latent_log_density(self, X: ArrayLike) -> np.ndarray:
+        """Return the log-density of the latent codes of `X`.
+
+        `score_samples` measures how well a sample is reconstructed; this measures how
+        typical its latent code is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, or images of the shape in `fit`.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithm; higher is more typical. float64 if `X` is, else float32.
+
+        Raises
+        ------
+        ValueError
+            If there is no density, or it has no `score_samples`.
+        """
+        density = self._fitted_density("latent_log_density")
+        return self._apply(
+            "latent_log_density",
+            X,
+            [self.encoder_],
+            convert=lambda codes: log_density(density, codes),
+        )
+
+    def interpolate(
+        self, X_a: ArrayLike, X_b: ArrayLike, n_steps: int = 10
+    ) -> np.ndarray:
+        """Interpolate between pairs of samples in latent space.
+
+        The path between two latent codes is a straight line; for variational models it
+        is an arc of the sphere around which their prior concentrates (White 2016,
+        "Sampling generative networks").
+
+        Parameters
+        ----------
+        X_a : array-like of shape (n_samples, n_features)
+            Samples, or images, at the start of each path.
+        X_b : array-like of shape (n_samples, n_features)
+            Samples, or images, at the end of each path.
+        n_steps : int, default=10
+            Number of equal steps on a path, both ends included; at least 2.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_steps, n_features)
+            Decoded latent codes; images if `fit` was given images.
+
+        Raises
+        ------
+        ValueError
+            If `X_a` and `X_b` have different numbers of samples, or `n_steps` is
+            invalid.
+        """
+        check_is_fitted(self)
+        caller = f"{type(self).__name__}.interpolate"
+        check_value(caller, "n_steps", n_steps, integer(2))
+        starts, ends = (self._encode("interpolate", X) for X in (X_a, X_b))
+        if len(starts) != len(ends):
+            raise ValueError(
+                f"X_a has {len(starts)} samples and X_b has {len(ends)}; both must have "
+                "the same number."
+            )
+        shares = np.linspace(0, 1, int(n_steps), dtype=starts.dtype)
+        paths = self._latent_paths(starts, ends, shares)
+        codes = np.ascontiguousarray(paths.reshape(-1, paths.shape[2]))
+        decoded = self._decode(Rows(codes))
+        return array_api.like(X_a, decoded.reshape(*paths.shape[:2], *decoded.shape[1:]))
+
+    # One way to run the networks --------------------------------------------------
+
+    def _apply(self, method, X, modules, function=None, convert=None):
+        """Check `X`, run modules on it, convert the result back, warn about the range.
+
+        Parameters
+        ----------
+        method : str
+            Name of the public method.
+        X : array-like
+        modules : list of torch.nn.Module
+        function : callable, default=None
+            Called with a chunk of samples and the modules; None applies the modules one
+            after the other.
+        convert : callable, default=None
+            Applied to the result, a NumPy array.
+        """
+        results = self._checked_run(method, X, modules, function)
+        return array_api.like(X, results if convert is None else convert(results))
+
+    def _encode(self, method, X):
+        return self._checked_run(method, X, [self.encoder_])
+
+    def _checked_run(self, method, X, modules, function=None):
+        self._check_namespace(method, X)
+        rows, _ = check_X(self, X, reset=False)
+        results, value_range = self._run(rows, modules, function)
+        if len(modules) > 1:  # there are reconstructions, and so a range of outputs
+            warn_out_of_range(*value_range, self.output_activation_)
+        return results
+
+    def _run(self, rows, modules, function=None):
+        """Return the results of modules for checked samples, and the samples' range."""
+        return run_in_chunks(rows, resolve_device_or_cpu(self.device), modules, function)
+
+    def _decode(self, codes):
+        return self._in_fitted_form(self._run(codes, [self.decoder_])[0])
+
+    def _in_fitted_form(self, samples):
         if self._fitted_shape is None:
-            return rows
-        return rows.reshape(-1, *self._fitted_shape)
+            return samples
+        return samples.reshape(-1, *self._fitted_shape)
+
+    def _check_namespace(self, method, X):
+        array_api.check_same_namespace(
+            X, self._namespace, f"{type(self).__name__}.{method}"
+        )
+
+    # The density ------------------------------------------------------------------
+
+    def _set_density(self, codes, latent_density, rng):
+        """Fit `density_` to latent codes; None if `latent_density` is None."""
+        density = None
+        if latent_density is not None:
+            density = self._make_density(latent_density, rng)
+            density.fit(codes)
+        self.density_, self._sampling_rng = density, rng
+
+    def _fitted_density(self, method):
+        check_is_fitted(self)
+        if self.density_ is None:
+            raise ValueError(
+                f"{type(self).__name__}.{method} requires a density of the latent codes, "
+                "but there is none: latent_density=None, or fit was interrupted. Fit "
+                "one: fit_density(X, 'gaussian_mixture')."
+            )
+        return self.density_
+
+    def _draw_codes(self, method, n_samples, random_state):
+        density = self._fitted_density(method)
+        caller = f"{type(self).__name__}.{method}"
+        n_samples = check_n_samples(n_samples, caller)
+        rng = self._sampling_rng
+        if random_state is not None:
+            check_random_seed(random_state, caller)
+            rng = make_random_state(random_state)
+        codes = draw(density, n_samples, rng, self._n_features_out)
+        low, high = self.encoder_.range
+        return codes.clip(low, high).astype(np.float32, order="C")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -499,3 +915,12 @@ class BaseAutoencoder(
         tags.input_tags.three_d_array = True
         tags.array_api_support = True
         return tags
+
+
+def _as_scores(errors):
+    if not np.isfinite(errors).all():
+        raise ValueError(
+            "X contains values so large that their squared reconstruction errors are not "
+            f"finite in {errors.dtype}. Scale X as the training data."
+        )
+    return -errors

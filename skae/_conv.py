@@ -1,4 +1,4 @@
-"""ConvAutoencoder: convolutional networks, for images and signals."""
+"""ConvAutoencoder and ConvVariationalAutoencoder, for images and signals."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,47 +8,144 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae import _validation as parameters
 from skae._base import BaseAutoencoder
 from skae._data.check import looks_channels_last
 from skae._docstrings import document
-from skae._variational import VariationalMixin, variational_rules
+from skae._validation import integer, integers, one_of, only
+from skae._variational import BaseVariationalAutoencoder
 from skae.exceptions import ImageShapeWarning, warn
-from skae.nn.networks import POOLINGS, conv_decoder, conv_encoder
+from skae.nn.networks import (
+    POOLINGS,
+    UPSAMPLINGS,
+    conv_decoder,
+    conv_encoder,
+    layer_sizes,
+)
+
+CONV_RULES = {
+    "image_shape": only(None) | integers(1, lengths=(2, 3)),
+    "conv_channels": integer(1) | integers(1),
+    "kernel_size": integer(1),
+    "pooling": one_of(*POOLINGS),
+    "upsampling": one_of(*UPSAMPLINGS),
+    "hidden_layer_sizes": integer(1) | integers(1),
+}
+
+
+def _conv_networks(estimator):
+    """Return the convolutional encoder and decoder of an estimator."""
+    hidden = layer_sizes(estimator.hidden_layer_sizes)
+    shape, channels = estimator.image_shape_, layer_sizes(estimator.conv_channels)
+    kernel_size = int(estimator.kernel_size)
+    if kernel_size > 2 * max(shape[1:]) + 1:
+        raise ValueError(
+            f"kernel_size={kernel_size} is invalid for images of shape {shape}; must be "
+            f"at most {2 * max(shape[1:]) + 1}: a larger kernel covers padding alone."
+        )
+    encoder = conv_encoder(
+        shape,
+        channels,
+        kernel_size,
+        estimator.pooling,
+        [*hidden, estimator._n_encoder_outputs()],
+        estimator.activation,
+    )
+    decoder = conv_decoder(
+        shape,
+        channels,
+        kernel_size,
+        estimator.upsampling,
+        [int(estimator.n_components), *hidden[::-1]],
+        estimator.activation,
+    )
+    return encoder, decoder
+
+
+def _conv_image_shape(parameter, image_shape, n_features):
+    """Return (channels, height, width) of the images.
+
+    Parameters
+    ----------
+    parameter : sequence of int or None
+        The estimator's `image_shape`.
+    image_shape : tuple of int or None
+        (channels, height, width) of the images in X; None for flat samples.
+    n_features : int
+    """
+    if parameter is not None:
+        return _checked_image_shape(parameter, image_shape, n_features)
+    if image_shape is not None:
+        return image_shape
+    side = math.isqrt(n_features)
+    if side * side == n_features:
+        return (1, side, side)
+    warn(
+        f"n_features={n_features} is not a perfect square; treating samples as 1-D "
+        f"signals, image_shape=(1, 1, {n_features}). Set image_shape=(channels, height, "
+        "width) if they are images.",
+        ImageShapeWarning,
+    )
+    return (1, 1, n_features)
+
+
+def _checked_image_shape(parameter, image_shape, n_features):
+    given = (1, *map(int, parameter))[-3:]
+    if image_shape is not None and image_shape != given:
+        raise ValueError(
+            f"image_shape={parameter} is invalid: X contains images of shape "
+            f"{image_shape} (channels, height, width). image_shape=None takes the shape "
+            "from X."
+        )
+    if math.prod(given) != n_features:
+        raise ValueError(
+            f"image_shape={parameter} is invalid: it has {math.prod(given)} elements, "
+            f"but X has {n_features} features; must be (channels, height, width) with "
+            "that product."
+        )
+    if image_shape is None and looks_channels_last(given):
+        channels_first = (given[2], *given[:2])
+        raise ValueError(
+            f"image_shape={parameter} looks channels-last; must be (channels, height, "
+            f"width), here {channels_first}. Reorder the samples: "
+            f"X.reshape{(-1, *given)}.transpose(0, 3, 1, 2).reshape(len(X), -1). If the "
+            f"images have {given[0]} channels, pass images: X.reshape{(-1, *given)}."
+        )
+    return given
 
 
 @document
 class ConvAutoencoder(BaseAutoencoder):
     """Autoencoder with convolutional networks, for images and signals.
 
-    The encoder convolves and halves the image once for each entry of `conv_channels`,
-    then goes on with fully connected layers to the codes; the decoder does the same
-    backwards. It works on flat rows like every scikit-learn transformer, and on images
-    as they are.
+    The encoder applies a convolution and halves the image for each entry of
+    `conv_channels`, followed by fully connected layers to the latent code; the decoder
+    mirrors it. Samples can be flat, as for every scikit-learn transformer, or images.
 
     Parameters
     ----------
     n_components : int, default=32
-        Size of the codes; at least 1.
+        Dimension of the latent space; at least 1.
     image_shape : tuple of int, default=None
-        (channels, height, width) of the images in the rows; (height, width) stands for
-        one channel. None takes the shape of images given as such; for flat rows, it
-        takes a square image of one channel where n_features is a square, else a signal
-        (1, 1, n_features), with an `ImageShapeWarning`. Any size works.
+        (channels, height, width) of the images; (height, width) means one channel. None
+        takes the shape of images in `X`. For flat samples, None means a square image of
+        one channel if n_features is a square; otherwise a signal (1, 1, n_features),
+        with an `ImageShapeWarning`. Any size works.
     conv_channels : int or sequence of int, default=(16, 32)
-        Channels of each convolution, () for none; the image is halved after each, odd
-        sides rounded up and sides of one pixel left alone.
-    kernel_size : int, default=3
-        Height and width of the convolutions' kernels, in pixels.
-    pooling : {"max", "average"}, default="max"
-        What halves the image: the maximum or the mean of 2 x 2 pixels.
-    upsampling : {"nearest", "transpose"}, default="nearest"
-        What doubles it in the decoder: "nearest" repeats each pixel, then convolves;
-        "transpose" is a transposed convolution with stride 2.
+        Output channels of each convolution, () for none. The image is halved after each:
+        odd sides are rounded up, sides of one pixel kept.
+    {main_parameters}
     hidden_layer_sizes : int or sequence of int, default=(512,)
-        Units in the fully connected layers between the convolutions and the codes; the
-        decoder mirrors them. () for none.
-    {common_parameters}
+        Numbers of units in the fully connected layers between the convolutions and the
+        latent code; the decoder mirrors them. () for none.
+    kernel_size : int, default=3
+        Height and width of the convolution kernels, in pixels.
+    pooling : {"max", "average"}, default="max"
+        How the image is halved: by the maximum or the mean of 2 x 2 pixels.
+    upsampling : {"nearest", "transpose"}, default="nearest"
+        How the decoder doubles it: "nearest" repeats each pixel before a convolution,
+        "transpose" is a transposed convolution with stride 2.
+    {network_parameters}
+    {training_parameters}
 
     Attributes
     ----------
@@ -80,14 +177,7 @@ class ConvAutoencoder(BaseAutoencoder):
     (1797, 8, 8)
     """
 
-    _parameter_rules = BaseAutoencoder._parameter_rules | {
-        "image_shape": parameters.only(None) | parameters.integers(1, lengths=(2, 3)),
-        "conv_channels": parameters.integer(1) | parameters.integers(1),
-        "kernel_size": parameters.integer(1),
-        "pooling": parameters.one_of(*POOLINGS),
-        "upsampling": parameters.one_of("nearest", "transpose"),
-        "hidden_layer_sizes": parameters.integer(1) | parameters.integers(1),
-    }
+    _parameter_rules = BaseAutoencoder._parameter_rules | CONV_RULES
 
     def __init__(
         self,
@@ -95,10 +185,14 @@ class ConvAutoencoder(BaseAutoencoder):
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] = (512,),
         kernel_size: int = 3,
         pooling: str = "max",
         upsampling: str = "nearest",
-        hidden_layer_sizes: int | Sequence[int] = (512,),
         activation: str = "relu",
         latent_activation: str = "identity",
         output_activation: str = "auto",
@@ -112,10 +206,8 @@ class ConvAutoencoder(BaseAutoencoder):
         lr: float = 5e-3,
         lr_schedule: str = "auto",
         weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
         max_grad_norm: float | None = None,
+        shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
@@ -123,12 +215,14 @@ class ConvAutoencoder(BaseAutoencoder):
         warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
-        device: str | torch.device = "auto",
         verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
             n_components,
+            max_epochs=max_epochs,
+            device=device,
+            random_state=random_state,
+            batch_size=batch_size,
             activation=activation,
             latent_activation=latent_activation,
             output_activation=output_activation,
@@ -142,10 +236,8 @@ class ConvAutoencoder(BaseAutoencoder):
             lr=lr,
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_epochs=max_epochs,
             max_grad_norm=max_grad_norm,
+            shuffle=shuffle,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
@@ -153,113 +245,56 @@ class ConvAutoencoder(BaseAutoencoder):
             warm_start=warm_start,
             callbacks=callbacks,
             precision=precision,
-            device=device,
             verbose=verbose,
-            random_state=random_state,
         )
         self.image_shape = image_shape
         self.conv_channels = conv_channels
+        self.hidden_layer_sizes = hidden_layer_sizes
         self.kernel_size = kernel_size
         self.pooling = pooling
         self.upsampling = upsampling
-        self.hidden_layer_sizes = hidden_layer_sizes
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
-        hidden = parameters.layer_sizes(self.hidden_layer_sizes)
-        shape, channels = self.image_shape_, parameters.layer_sizes(self.conv_channels)
-        return (
-            conv_encoder(
-                shape,
-                channels,
-                self.kernel_size,
-                self.pooling,
-                [*hidden, self._n_encoder_outputs()],
-                self.activation,
-            ),
-            conv_decoder(
-                shape,
-                channels,
-                self.kernel_size,
-                self.upsampling,
-                [self.n_components, *hidden[::-1]],
-                self.activation,
-            ),
-        )
+        return _conv_networks(self)
 
     def _choose_image_shape(self, image_shape, n_features):
-        if self.image_shape is not None:
-            return self._given_image_shape(image_shape, n_features)
-        image_shape = super()._choose_image_shape(image_shape, n_features)
-        if image_shape is not None:
-            return image_shape
-        side = math.isqrt(n_features)
-        if side * side == n_features:
-            return (1, side, side)
-        warn(
-            f"X has {n_features} features, which make no square image; they are taken "
-            f"for a signal, image_shape=(1, 1, {n_features}). Give "
-            "image_shape=(channels, height, width) if they are images.",
-            ImageShapeWarning,
-        )
-        return (1, 1, n_features)
-
-    def _given_image_shape(self, image_shape, n_features):
-        """The parameter, checked against the data."""
-        given = (1, *map(int, self.image_shape))[-3:]
-        if image_shape is not None and image_shape != given:
-            raise ValueError(
-                f"image_shape={self.image_shape} does not fit X, which holds images of "
-                f"shape {image_shape} (channels, height, width). Leave image_shape=None "
-                "to take it from X."
-            )
-        if math.prod(given) != n_features:
-            raise ValueError(
-                f"image_shape={self.image_shape} has {math.prod(given)} elements, but X "
-                f"has {n_features} features; expected (channels, height, width) whose "
-                "product is the number of features."
-            )
-        if image_shape is None and looks_channels_last(given):
-            channels_first = (given[2], *given[:2])
-            raise ValueError(
-                f"image_shape={self.image_shape} looks channels-last; expected "
-                f"(channels, height, width), which would be {channels_first}. Put the "
-                f"channels of each row first: X.reshape{(-1, *given)}"
-                ".transpose(0, 3, 1, 2).reshape(len(X), -1). If there really are "
-                f"{given[0]} channels, give images: X.reshape{(-1, *given)}."
-            )
-        return given
+        if self.image_shape is None:
+            image_shape = super()._choose_image_shape(image_shape, n_features)
+        return _conv_image_shape(self.image_shape, image_shape, n_features)
 
 
 @document
-class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
+class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
     """Variational autoencoder with convolutional networks, for images and signals.
 
-    The networks are those of `ConvAutoencoder`; codes and loss are those of
-    `DenseVariationalAutoencoder`.
+    The networks are those of `ConvAutoencoder`; the latent codes and the loss are those
+    of `DenseVariationalAutoencoder`.
 
     Parameters
     ----------
     n_components : int, default=32
-        Size of the codes; at least 1.
+        Dimension of the latent space; at least 1.
     image_shape : tuple of int, default=None
-        (channels, height, width) of the images in the rows; (height, width) stands for
-        one channel. None takes the shape of images given as such; for flat rows, it
-        takes a square image of one channel where n_features is a square, else a signal
-        (1, 1, n_features), with an `ImageShapeWarning`. Any size works.
+        (channels, height, width) of the images; (height, width) means one channel. None
+        takes the shape of images in `X`. For flat samples, None means a square image of
+        one channel if n_features is a square; otherwise a signal (1, 1, n_features),
+        with an `ImageShapeWarning`. Any size works.
     conv_channels : int or sequence of int, default=(16, 32)
-        Channels of each convolution, () for none; the image is halved after each, odd
-        sides rounded up and sides of one pixel left alone.
-    kernel_size : int, default=3
-        Height and width of the convolutions' kernels, in pixels.
-    pooling : {"max", "average"}, default="max"
-        What halves the image: the maximum or the mean of 2 x 2 pixels.
-    upsampling : {"nearest", "transpose"}, default="nearest"
-        What doubles it in the decoder: "nearest" repeats each pixel, then convolves;
-        "transpose" is a transposed convolution with stride 2.
+        Output channels of each convolution, () for none. The image is halved after each:
+        odd sides are rounded up, sides of one pixel kept.
+    {main_parameters}
     hidden_layer_sizes : int or sequence of int, default=(512,)
-        Units in the fully connected layers between the convolutions and the codes; the
-        decoder mirrors them. () for none.
+        Numbers of units in the fully connected layers between the convolutions and the
+        latent code; the decoder mirrors them. () for none.
+    kernel_size : int, default=3
+        Height and width of the convolution kernels, in pixels.
+    pooling : {"max", "average"}, default="max"
+        How the image is halved: by the maximum or the mean of 2 x 2 pixels.
+    upsampling : {"nearest", "transpose"}, default="nearest"
+        How the decoder doubles it: "nearest" repeats each pixel before a convolution,
+        "transpose" is a transposed convolution with stride 2.
     {variational_parameters}
+    {training_parameters}
 
     Attributes
     ----------
@@ -289,7 +324,7 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
     (3, 8, 8)
     """
 
-    _parameter_rules = variational_rules(ConvAutoencoder._parameter_rules)
+    _parameter_rules = BaseVariationalAutoencoder._parameter_rules | CONV_RULES
 
     def __init__(
         self,
@@ -297,10 +332,14 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] = (512,),
         kernel_size: int = 3,
         pooling: str = "max",
         upsampling: str = "nearest",
-        hidden_layer_sizes: int | Sequence[int] = (512,),
         activation: str = "relu",
         output_activation: str = "auto",
         loss: str = "gaussian",
@@ -315,10 +354,8 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
         lr: float = 5e-3,
         lr_schedule: str = "auto",
         weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
         max_grad_norm: float | None = None,
+        shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
@@ -326,21 +363,19 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
         warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
-        device: str | torch.device = "auto",
         verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
             n_components,
-            image_shape=image_shape,
-            conv_channels=conv_channels,
-            kernel_size=kernel_size,
-            pooling=pooling,
-            upsampling=upsampling,
-            hidden_layer_sizes=hidden_layer_sizes,
+            max_epochs=max_epochs,
+            device=device,
+            random_state=random_state,
+            batch_size=batch_size,
             activation=activation,
             output_activation=output_activation,
             loss=loss,
+            beta=beta,
+            n_flow_layers=n_flow_layers,
             noise=noise,
             noise_level=noise_level,
             latent_penalty=latent_penalty,
@@ -350,10 +385,8 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
             lr=lr,
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_epochs=max_epochs,
             max_grad_norm=max_grad_norm,
+            shuffle=shuffle,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
@@ -361,9 +394,19 @@ class ConvVariationalAutoencoder(VariationalMixin, ConvAutoencoder):
             warm_start=warm_start,
             callbacks=callbacks,
             precision=precision,
-            device=device,
             verbose=verbose,
-            random_state=random_state,
         )
-        self.beta = beta
-        self.n_flow_layers = n_flow_layers
+        self.image_shape = image_shape
+        self.conv_channels = conv_channels
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.kernel_size = kernel_size
+        self.pooling = pooling
+        self.upsampling = upsampling
+
+    def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
+        return _conv_networks(self)
+
+    def _choose_image_shape(self, image_shape, n_features):
+        if self.image_shape is None:
+            image_shape = super()._choose_image_shape(image_shape, n_features)
+        return _conv_image_shape(self.image_shape, image_shape, n_features)

@@ -1,4 +1,4 @@
-"""DenseAutoencoder: fully connected networks."""
+"""DenseAutoencoder and DenseVariationalAutoencoder: fully connected networks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,31 +7,52 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae import _validation as parameters
 from skae._base import BaseAutoencoder
 from skae._docstrings import document
-from skae._variational import VariationalMixin, variational_rules
-from skae.nn.networks import dense_layers
+from skae._validation import integer, integers, only
+from skae._variational import BaseVariationalAutoencoder
+from skae.nn.networks import dense_layers, layer_sizes
+
+DENSE_RULES = {
+    "hidden_layer_sizes": integer(1) | integers(1),
+    "decoder_hidden_layer_sizes": only(None) | integer(1) | integers(1),
+}
+
+
+def _dense_networks(estimator, n_features):
+    """Return the fully connected encoder and decoder of an estimator."""
+    hidden = layer_sizes(estimator.hidden_layer_sizes)
+    decoder_hidden = hidden[::-1]
+    if estimator.decoder_hidden_layer_sizes is not None:
+        decoder_hidden = layer_sizes(estimator.decoder_hidden_layer_sizes)
+    encoder_sizes = [n_features, *hidden, estimator._n_encoder_outputs()]
+    decoder_sizes = [int(estimator.n_components), *decoder_hidden, n_features]
+    return (
+        dense_layers(encoder_sizes, estimator.activation),
+        dense_layers(decoder_sizes, estimator.activation),
+    )
 
 
 @document
 class DenseAutoencoder(BaseAutoencoder):
     """Autoencoder with fully connected networks.
 
-    It learns to press rows through `n_components` numbers and to restore them. With
-    ``hidden_layer_sizes=()`` and identities for activations it spans the same subspace
-    as PCA (Baldi and Hornik 1989); layers between, with activations, bend that
-    subspace and reconstruct better (Hinton and Salakhutdinov 2006).
+    It learns to compress samples to `n_components` features and to reconstruct them.
+    With ``hidden_layer_sizes=()`` and identity activations it finds the subspace of PCA
+    (Baldi and Hornik 1989). Hidden layers make the mapping nonlinear and the
+    reconstruction better (Hinton and Salakhutdinov 2006).
 
     Parameters
     ----------
     n_components : int, default=32
-        Size of the codes; at least 1.
+        Dimension of the latent space; at least 1.
     hidden_layer_sizes : int or sequence of int, default=(512,)
-        Units in the encoder's layers between rows and codes; () for none.
+        Numbers of units in the encoder's hidden layers; () for none.
+    {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
-        Units in the decoder's layers between codes and rows. None mirrors the encoder.
-    {common_parameters}
+        Numbers of units in the decoder's hidden layers. None mirrors the encoder.
+    {network_parameters}
+    {training_parameters}
 
     Attributes
     ----------
@@ -40,6 +61,7 @@ class DenseAutoencoder(BaseAutoencoder):
     See Also
     --------
     ConvAutoencoder : Convolutional networks, for images and signals.
+    DenseVariationalAutoencoder : The same networks, with random latent codes.
     sklearn.decomposition.PCA : The best linear autoencoder, in closed form.
 
     References
@@ -64,18 +86,17 @@ class DenseAutoencoder(BaseAutoencoder):
     (1797, 64)
     """
 
-    _parameter_rules = BaseAutoencoder._parameter_rules | {
-        "hidden_layer_sizes": parameters.integer(1) | parameters.integers(1),
-        "decoder_hidden_layer_sizes": parameters.only(None)
-        | parameters.integer(1)
-        | parameters.integers(1),
-    }
+    _parameter_rules = BaseAutoencoder._parameter_rules | DENSE_RULES
 
     def __init__(
         self,
         n_components: int = 32,
         *,
         hidden_layer_sizes: int | Sequence[int] = (512,),
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
         activation: str = "relu",
         latent_activation: str = "identity",
@@ -90,10 +111,8 @@ class DenseAutoencoder(BaseAutoencoder):
         lr: float = 5e-3,
         lr_schedule: str = "auto",
         weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
         max_grad_norm: float | None = None,
+        shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
@@ -101,12 +120,14 @@ class DenseAutoencoder(BaseAutoencoder):
         warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
-        device: str | torch.device = "auto",
         verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
             n_components,
+            max_epochs=max_epochs,
+            device=device,
+            random_state=random_state,
+            batch_size=batch_size,
             activation=activation,
             latent_activation=latent_activation,
             output_activation=output_activation,
@@ -120,10 +141,8 @@ class DenseAutoencoder(BaseAutoencoder):
             lr=lr,
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_epochs=max_epochs,
             max_grad_norm=max_grad_norm,
+            shuffle=shuffle,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
@@ -131,46 +150,36 @@ class DenseAutoencoder(BaseAutoencoder):
             warm_start=warm_start,
             callbacks=callbacks,
             precision=precision,
-            device=device,
             verbose=verbose,
-            random_state=random_state,
         )
         self.hidden_layer_sizes = hidden_layer_sizes
         self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
-        hidden = parameters.layer_sizes(self.hidden_layer_sizes)
-        decoder_hidden = hidden[::-1]
-        if self.decoder_hidden_layer_sizes is not None:
-            decoder_hidden = parameters.layer_sizes(self.decoder_hidden_layer_sizes)
-        return (
-            dense_layers(
-                [n_features, *hidden, self._n_encoder_outputs()], self.activation
-            ),
-            dense_layers(
-                [self.n_components, *decoder_hidden, n_features], self.activation
-            ),
-        )
+        return _dense_networks(self, n_features)
 
 
 @document
-class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
+class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     """Variational autoencoder with fully connected networks.
 
-    The encoder gives each row a normal distribution of codes, the loss draws these
-    towards a standard normal prior, and the decoder learns to restore rows from random
-    codes (Kingma and Welling 2014). So codes drawn at random decode into new rows far
-    better than those of a plain autoencoder do.
+    The encoder maps each sample to a normal distribution of latent codes, the decoder
+    reconstructs samples from random codes of that distribution, and the loss includes
+    the divergence of the distribution from a standard normal prior (Kingma and Welling
+    2014). New samples that are decoded from random codes are far better than those of a
+    plain autoencoder.
 
     Parameters
     ----------
     n_components : int, default=32
-        Size of the codes; at least 1.
+        Dimension of the latent space; at least 1.
     hidden_layer_sizes : int or sequence of int, default=(512,)
-        Units in the encoder's layers between rows and codes; () for none.
+        Numbers of units in the encoder's hidden layers; () for none.
+    {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
-        Units in the decoder's layers between codes and rows. None mirrors the encoder.
+        Numbers of units in the decoder's hidden layers. None mirrors the encoder.
     {variational_parameters}
+    {training_parameters}
 
     Attributes
     ----------
@@ -179,7 +188,7 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
 
     See Also
     --------
-    DenseAutoencoder : The same networks, with codes that are not random.
+    DenseAutoencoder : The same networks, with deterministic latent codes.
     ConvVariationalAutoencoder : Convolutional networks, for images and signals.
 
     References
@@ -203,13 +212,17 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
     (1797, 8)
     """
 
-    _parameter_rules = variational_rules(DenseAutoencoder._parameter_rules)
+    _parameter_rules = BaseVariationalAutoencoder._parameter_rules | DENSE_RULES
 
     def __init__(
         self,
         n_components: int = 32,
         *,
         hidden_layer_sizes: int | Sequence[int] = (512,),
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
         activation: str = "relu",
         output_activation: str = "auto",
@@ -225,10 +238,8 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
         lr: float = 5e-3,
         lr_schedule: str = "auto",
         weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
         max_grad_norm: float | None = None,
+        shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
@@ -236,17 +247,19 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
         warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
-        device: str | torch.device = "auto",
         verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
             n_components,
-            hidden_layer_sizes=hidden_layer_sizes,
-            decoder_hidden_layer_sizes=decoder_hidden_layer_sizes,
+            max_epochs=max_epochs,
+            device=device,
+            random_state=random_state,
+            batch_size=batch_size,
             activation=activation,
             output_activation=output_activation,
             loss=loss,
+            beta=beta,
+            n_flow_layers=n_flow_layers,
             noise=noise,
             noise_level=noise_level,
             latent_penalty=latent_penalty,
@@ -256,10 +269,8 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
             lr=lr,
             lr_schedule=lr_schedule,
             weight_decay=weight_decay,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_epochs=max_epochs,
             max_grad_norm=max_grad_norm,
+            shuffle=shuffle,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
@@ -267,9 +278,10 @@ class DenseVariationalAutoencoder(VariationalMixin, DenseAutoencoder):
             warm_start=warm_start,
             callbacks=callbacks,
             precision=precision,
-            device=device,
             verbose=verbose,
-            random_state=random_state,
         )
-        self.beta = beta
-        self.n_flow_layers = n_flow_layers
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
+
+    def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
+        return _dense_networks(self, n_features)

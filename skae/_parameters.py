@@ -1,4 +1,4 @@
-"""The parameters that all estimators share: names, defaults, and what each may be."""
+"""The constructor parameters that all estimators share, and their rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,51 +8,53 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skae._training import optimizers, schedules
-from skae._training.callbacks import are_callbacks
+from skae._training.callbacks import is_callback_list
 from skae._training.precision import PRECISIONS
-from skae._validation import Rule, boolean, integer, one_of, only, random_state, real
-from skae.densities import DENSITIES, is_density
-from skae.nn.autoencoder import CORRUPTIONS
-from skae.nn.losses import CODE_SIZES, LOSSES
+from skae._validation import Rule, boolean, integer, one_of, only, real, seed
+from skae.densities._choose import DENSITIES, is_density
+from skae.nn.corruption import CORRUPTIONS
+from skae.nn.losses import LATENT_PENALTIES, LOSSES
 from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
 
 COMMON_RULES = {
     "n_components": integer(1),
+    "max_epochs": one_of("auto") | integer(1),
+    "random_state": seed(),
+    "batch_size": one_of("auto") | integer(1),
     "activation": one_of(*ACTIVATIONS),
     "latent_activation": one_of(*ACTIVATION_RANGES),
     "output_activation": one_of("auto", *ACTIVATION_RANGES),
     "loss": one_of(*LOSSES),
     "noise": only(None) | one_of(*CORRUPTIONS),
     "noise_level": real(0),
-    "latent_penalty": only(None) | one_of(*CODE_SIZES),
+    "latent_penalty": only(None) | one_of(*LATENT_PENALTIES),
     "latent_penalty_weight": real(0),
     "latent_density": only(None)
     | one_of(*DENSITIES)
-    | Rule("a density with fit and sample, such as GaussianMixture(50)", is_density),
+    | Rule(
+        "a density with fit and sample, such as LatentGaussianMixture(50)", is_density
+    ),
     "optimizer": one_of(*optimizers.OPTIMIZERS)
     | Rule("a torch optimizer class", optimizers.is_optimizer_class),
     "lr": real(0, open_ends=True),
     "lr_schedule": one_of("auto", *schedules.SCHEDULES),
     "weight_decay": real(0),
     "max_grad_norm": only(None) | real(0, open_ends=True),
-    "batch_size": one_of("auto") | integer(1),
     "shuffle": boolean(),
-    "max_epochs": one_of("auto") | integer(1),
     "early_stopping": boolean(),
     "validation_fraction": only(None) | real(0, 1, open_ends=True),
     "n_iter_no_change": integer(1),
     "tol": real(0),
     "warm_start": boolean(),
-    "precision": one_of(*PRECISIONS),
     "callbacks": only(None)
-    | Rule("a list of skorch callbacks or (name, callback) pairs", are_callbacks),
+    | Rule("a list of skorch callbacks or (name, callback) pairs", is_callback_list),
+    "precision": one_of(*PRECISIONS),
     "verbose": integer(0) | boolean(),
-    "random_state": random_state(),
 }
 
 
 class CommonParameters(BaseEstimator):
-    """Stores the parameters that all estimators share, and holds their rules."""
+    """Store the parameters that all estimators share."""
 
     _parameter_rules = COMMON_RULES
 
@@ -60,6 +62,10 @@ class CommonParameters(BaseEstimator):
         self,
         n_components: int = 32,
         *,
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
         activation: str = "relu",
         latent_activation: str = "identity",
         output_activation: str = "auto",
@@ -73,10 +79,8 @@ class CommonParameters(BaseEstimator):
         lr: float = 5e-3,
         lr_schedule: str = "auto",
         weight_decay: float = 0.0,
-        batch_size: int | str = "auto",
-        shuffle: bool = True,
-        max_epochs: int | str = "auto",
         max_grad_norm: float | None = None,
+        shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
@@ -84,11 +88,13 @@ class CommonParameters(BaseEstimator):
         warm_start: bool = False,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
-        device: str | torch.device = "auto",
         verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
+        self.max_epochs = max_epochs
+        self.device = device
+        self.random_state = random_state
+        self.batch_size = batch_size
         self.activation = activation
         self.latent_activation = latent_activation
         self.output_activation = output_activation
@@ -102,10 +108,8 @@ class CommonParameters(BaseEstimator):
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.max_epochs = max_epochs
         self.max_grad_norm = max_grad_norm
+        self.shuffle = shuffle
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -113,6 +117,4 @@ class CommonParameters(BaseEstimator):
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.precision = precision
-        self.device = device
         self.verbose = verbose
-        self.random_state = random_state

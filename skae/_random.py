@@ -1,4 +1,4 @@
-"""Random numbers from generators of our own; the global states are left alone."""
+"""Random numbers from skae's own generators, not from the global random states."""
 
 import functools
 import inspect
@@ -7,9 +7,10 @@ import secrets
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-# Functions written in C++ have no signature to look for a generator in.
+# Functions written in C++ have no signature in which to look for a generator. A test
+# fails if torch has one that is missing here.
 BUILTIN_SAMPLERS = {
     "bernoulli",
     "bernoulli_",
@@ -29,18 +30,30 @@ BUILTIN_SAMPLERS = {
     "uniform_",
 }
 
-# What makes tensors of torch's default type, which is the caller's to set.
-FLOAT_FACTORIES = {"empty", "eye", "linspace", "ones", "rand", "randn", "zeros"}
+# These create tensors of torch's default type and on its default device, which the
+# caller may have changed.
+FLOAT_FACTORIES = {
+    "empty",
+    "eye",
+    "full",
+    "linspace",
+    "logspace",
+    "ones",
+    "rand",
+    "randn",
+    "zeros",
+}
+FACTORIES = FLOAT_FACTORIES | {"arange", "as_tensor", "randint", "randperm", "tensor"}
 
 # These take no generator in every version of torch.
 LIKE = {"rand_like": torch.rand, "randn_like": torch.randn}
 
 
 def make_generator(random_state):
-    """A torch generator on the CPU, seeded from scikit-learn's `random_state`.
+    """Return a torch generator on the CPU, seeded from a `random_state`.
 
-    None takes fresh entropy and leaves NumPy's global state alone, unlike
-    scikit-learn's own estimators.
+    None takes fresh entropy and leaves NumPy's global state alone, unlike scikit-learn's
+    own estimators.
     """
     if random_state is None:
         seed = secrets.randbits(63)
@@ -50,9 +63,9 @@ def make_generator(random_state):
 
 
 def make_random_state(random_state):
-    """A RandomState, seeded from scikit-learn's `random_state`.
+    """Return a new RandomState, seeded from a `random_state`.
 
-    What is given stays as it is, but that a RandomState gives one number.
+    A RandomState that is given stays as it is, apart from one number drawn from it.
     """
     if random_state is None:
         return np.random.RandomState(secrets.randbits(32))
@@ -60,7 +73,7 @@ def make_random_state(random_state):
 
 
 def on_device(generator, device):
-    """The generator itself on the CPU; on another device, one seeded by it."""
+    """Return the generator itself for the CPU, else one on the device, seeded by it."""
     if device.type == "cpu":
         return generator
     seed = torch.randint(2**63 - 1, (), generator=generator, device="cpu")
@@ -68,16 +81,15 @@ def on_device(generator, device):
 
 
 class DrawFrom(TorchFunctionMode):
-    """Within this context, this thread's random tensors come from `generator`.
+    """A context in which the random tensors of this thread come from `generator`.
 
-    Networks are built in it: their first weights depend on the generator alone, in
-    float32 whatever torch's default is, and torch's global state stays as it was.
-    Forking the global state instead would not be safe among threads.
+    Networks are built in it. Their initial weights depend on the generator alone, and
+    are in float32 on the generator's device whatever torch's defaults are; torch's global
+    state stays as it is. To fork the global state instead would not be safe in threads.
 
     Parameters
     ----------
     generator : torch.Generator
-        On the CPU.
     """
 
     def __init__(self, generator):
@@ -90,11 +102,18 @@ class DrawFrom(TorchFunctionMode):
             like = args[0]
             kwargs = {"dtype": like.dtype, "device": like.device} | kwargs
             func, args = LIKE[name], (like.shape,)
-        elif name in FLOAT_FACTORIES and kwargs.get("dtype") is None:
+        if name in FLOAT_FACTORIES and kwargs.get("dtype") is None:
             kwargs["dtype"] = torch.float32
+        if name in FACTORIES and kwargs.get("device") is None:
+            kwargs["device"] = self.generator.device
         if kwargs.get("generator") is None and _takes_generator(func):
             kwargs["generator"] = self.generator
         return func(*args, **kwargs)
+
+    def close(self):
+        """Leave the context, if an interruption has prevented that."""
+        while self in _get_current_function_mode_stack():
+            self.__exit__(None, None, None)
 
 
 @functools.lru_cache(maxsize=512)  # reading a signature takes longer than drawing

@@ -1,7 +1,7 @@
-"""Rules for the parameters of estimators, checked when `fit` is called.
+"""Rules for parameters, and the check that applies them when `fit` is called.
 
-A rule says in words what it expects, and whether a value is that. An estimator
-declares its rules in a table, ``_parameter_rules``, from names to rules.
+A rule tests a value and describes in words what it must be. An estimator declares its
+rules in a table, ``_parameter_rules``, from parameter names to rules.
 """
 
 import dataclasses
@@ -11,20 +11,27 @@ import numbers
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from sklearn import get_config
+
+# The largest size of a layer, a kernel or a batch, and of other counts: torch's indices
+# reach further, but no memory does.
+MAX_SIZE = 2**31 - 1
+
+MAX_SHOWN = 200  # characters of a value that an error message repeats
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a parameter may be: in words, and as a test.
+    """What a parameter must be: in words, and as a test.
 
     Parameters
     ----------
     expected : str
-        Ends the error message after "expected".
+        Completes the sentence "The parameter must be ...".
     allows : callable
         Takes a value, returns whether it is allowed.
     choices : tuple of str, default=()
-        Names to suggest for one that was mistyped.
+        Names to suggest for a misspelled one.
     """
 
     expected: str
@@ -40,7 +47,7 @@ class Rule:
 
 
 def one_of(*choices):
-    """One of some names."""
+    """Allow one of some names."""
     expected = ", ".join(repr(choice) for choice in choices)
     return Rule(
         f"one of {expected}" if len(choices) > 1 else expected,
@@ -50,54 +57,52 @@ def one_of(*choices):
 
 
 def only(constant):
-    """One constant, such as None."""
+    """Allow one constant, such as None."""
     return Rule(repr(constant), lambda value: value is constant)
 
 
-def integer(minimum, maximum=math.inf):
-    """A whole number, Python's or NumPy's, not a bool."""
-    at_most = "" if math.isinf(maximum) else f" and at most {maximum}"
+def integer(minimum, maximum=MAX_SIZE):
+    """Allow an integer, Python's or NumPy's, but no bool."""
     return Rule(
-        f"an integer of at least {minimum}{at_most}",
-        lambda value: _is_integer(value) and minimum <= value <= maximum,
+        f"an integer from {minimum} to {maximum}",
+        lambda value: is_integer(value) and minimum <= value <= maximum,
     )
 
 
 def real(minimum, maximum=math.inf, *, open_ends=False):
-    """A finite number from `minimum` to `maximum`, or between them where `open_ends`."""
+    """Allow a finite number from `minimum` to `maximum`; `open_ends` excludes both."""
     at_least, at_most = ("above", "below") if open_ends else ("of at least", "at most")
     upper = "" if math.isinf(maximum) else f" and {at_most} {maximum}"
     return Rule(
         f"a finite number {at_least} {minimum}{upper}",
         lambda value: (
-            _is_real(value)
-            and math.isfinite(value)
+            _is_finite(value)
             and minimum <= value <= maximum
-            and not (open_ends and value in (minimum, maximum))
+            and not (open_ends and float(value) in (minimum, maximum))
         ),
     )
 
 
 def boolean():
-    """True or False, Python's or NumPy's."""
+    """Allow True or False, Python's or NumPy's."""
     return Rule("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 
 def integers(minimum, *, lengths=None):
-    """A sequence of whole numbers, of one of some lengths where given."""
+    """Allow a sequence of integers, of one of the `lengths` where given."""
     count = "" if lengths is None else " or ".join(map(str, lengths)) + " "
     return Rule(
-        f"a sequence of {count}integers of at least {minimum}",
+        f"a sequence of {count}integers from {minimum} to {MAX_SIZE}",
         lambda value: (
             _is_sequence(value)
             and (lengths is None or len(value) in lengths)
-            and all(_is_integer(item) and item >= minimum for item in value)
+            and all(is_integer(item) and minimum <= item <= MAX_SIZE for item in value)
         ),
     )
 
 
-def random_state():
-    """What scikit-learn takes for a seed."""
+def seed():
+    """Allow what scikit-learn takes for a `random_state`."""
     return (
         only(None)
         | integer(0, 2**32 - 1)
@@ -109,21 +114,52 @@ def random_state():
 
 
 def check_parameters(estimator, rules):
-    """Raise a ValueError for the first parameter that its rule does not allow."""
+    """Raise a ValueError for the first parameter that breaks its rule.
+
+    scikit-learn's setting ``skip_parameter_validation`` switches the check off.
+    """
+    if get_config()["skip_parameter_validation"]:
+        return
     for name, rule in rules.items():
-        value = getattr(estimator, name)
-        if not rule.allows(value):
-            raise ValueError(
-                f"{type(estimator).__name__} got {name}={value!r}; "
-                f"expected {rule.expected}.{_suggestion(value, rule.choices)}"
-            )
+        check_value(type(estimator).__name__, name, getattr(estimator, name), rule)
 
 
-def layer_sizes(hidden_layer_sizes):
-    """`hidden_layer_sizes` as a tuple: a number stands for one layer of that size."""
-    if isinstance(hidden_layer_sizes, numbers.Integral):
-        return (int(hidden_layer_sizes),)
-    return tuple(int(size) for size in hidden_layer_sizes)
+def check_value(caller, name, value, rule):
+    """Raise a ValueError if `value` breaks `rule`.
+
+    Parameters
+    ----------
+    caller : str
+        Class, or class and method, that was given the value.
+    name : str
+        Name of the parameter.
+    value : object
+    rule : Rule
+    """
+    if rule.allows(value):
+        return
+    raise ValueError(
+        f"{caller}: {name}={shown(value)} is invalid; must be {rule.expected}."
+        f"{_suggestion(value, rule.choices)}"
+    )
+
+
+def shown(value):
+    """Return the repr of a value, shortened for an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print an integer of thousands of digits
+        return f"<{type(value).__name__} of {value.bit_length()} bits>"
+    except Exception:
+        return f"<{type(value).__name__}>"
+    if len(text) > MAX_SHOWN:
+        text = f"{text[: MAX_SHOWN // 2]}...{text[-20:]}"
+    return text
+
+
+def is_integer(value):
+    """Return whether `value` is an integer, Python's or NumPy's, but no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
 def _suggestion(value, choices):
@@ -139,9 +175,10 @@ def _is_sequence(value):
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _is_real(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def _is_finite(value):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False

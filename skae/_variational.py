@@ -1,21 +1,31 @@
-"""VariationalMixin: what makes an autoencoder a variational one."""
+"""BaseVariationalAutoencoder: random latent codes and a divergence from their prior."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skae._base import BaseAutoencoder
 from skae._data import array_api
-from skae._data.check import ENCODING_TOLERANCE
+from skae._docstrings import document
 from skae._validation import integer, one_of, real
-from skae.densities._flow import FlowPrior
+from skae.densities import FlowPrior
 from skae.exceptions import PosteriorCollapseWarning, warn
-from skae.nn.autoencoder import Coder, GaussianCoder, Posterior
+from skae.nn.autoencoder import (
+    Autoencoder,
+    Decoder,
+    GaussianEncoder,
+    posterior_parameters,
+)
 from skae.nn.flows import CouplingFlow
 from skae.nn.losses import (
     FlowPriorDivergence,
     LearnedScaleLoss,
     PriorDivergence,
-    ReconstructionLoss,
+    combine_losses,
 )
 
 LEARNED_SCALES = ("gaussian", "laplace")
@@ -30,128 +40,244 @@ LIKELIHOODS = (
 # Units in the hidden layers of the flow's networks.
 FLOW_HIDDEN_SIZE = 128
 
-# Rows that the divergence of each component is a mean over, where there are more.
-DESCRIBED_ROWS = 10_000
-
-# A component whose divergence from the prior is below this, in nats, says nothing.
-SILENT = 0.01
+# A divergence below this, in nats, means that a component carries no information.
+COLLAPSE_THRESHOLD = 0.01
 
 
 def variational_rules(rules):
-    """A plain autoencoder's rules for parameters, for its variational sibling."""
+    """Return the parameter rules of a variational model from those of the plain one."""
     kept = {name: rule for name, rule in rules.items() if name != "latent_activation"}
     return kept | {
         "loss": one_of(*LIKELIHOODS),
         "beta": real(0),
-        "n_flow_layers": integer(0),
+        "n_flow_layers": integer(0, 1000),
     }
 
 
-class VariationalMixin:
-    """Codes that are normal variables, and a loss that draws them towards the prior.
+@document
+class BaseVariationalAutoencoder(BaseAutoencoder):
+    """Base class of the variational autoencoders.
 
-    The encoder's network puts out two numbers for each component, the mean and the
-    logarithm of the variance: `_build_networks` is to give it `_n_encoder_outputs()`
-    outputs. To go before the autoencoder in the list of base classes.
+    A subclass defines the networks by ``_build_networks(n_features)``, as for
+    `BaseAutoencoder`, with one difference: the encoder returns two values for each
+    component, (batch, 2 * n_components). The first half are the means of the latent
+    codes, the second half the logarithms of their variances.
+
+    Parameters
+    ----------
+    n_components : int, default=32
+        Dimension of the latent space; at least 1.
+    {main_parameters}
+    {variational_parameters}
+    {training_parameters}
+
+    Attributes
+    ----------
+    {common_attributes}
+    {variational_attributes}
+
+    See Also
+    --------
+    DenseVariationalAutoencoder : Fully connected networks.
+    ConvVariationalAutoencoder : Convolutional networks, for images and signals.
+
+    References
+    ----------
+    .. [1] D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from torch import nn
+    >>> from skae import BaseVariationalAutoencoder
+    >>> class LinearVAE(BaseVariationalAutoencoder):
+    ...     def _build_networks(self, n_features):
+    ...         encoder = nn.Linear(n_features, 2 * self.n_components)
+    ...         decoder = nn.Linear(self.n_components, n_features)
+    ...         return encoder, decoder
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> LinearVAE(2, max_epochs=5).fit(X).sample(3).shape
+    (3, 4)
     """
 
+    _parameter_rules = variational_rules(BaseAutoencoder._parameter_rules)
+    _needs_codes = True
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        *,
+        max_epochs: int | str = "auto",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        batch_size: int | str = "auto",
+        activation: str = "relu",
+        output_activation: str = "auto",
+        loss: str = "gaussian",
+        beta: float = 1.0,
+        n_flow_layers: int = 8,
+        noise: str | None = None,
+        noise_level: float = 0.25,
+        latent_penalty: str | None = None,
+        latent_penalty_weight: float = 1e-3,
+        latent_density: Any = "gaussian_mixture",
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 5e-3,
+        lr_schedule: str = "auto",
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = None,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float | None = None,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
+        precision: str = "float32",
+        verbose: int | bool = 0,
+    ) -> None:
+        super().__init__(
+            n_components,
+            max_epochs=max_epochs,
+            device=device,
+            random_state=random_state,
+            batch_size=batch_size,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            noise=noise,
+            noise_level=noise_level,
+            latent_penalty=latent_penalty,
+            latent_penalty_weight=latent_penalty_weight,
+            latent_density=latent_density,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            max_grad_norm=max_grad_norm,
+            shuffle=shuffle,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            precision=precision,
+            verbose=verbose,
+        )
+        self.beta = beta
+        self.n_flow_layers = n_flow_layers
+
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the codes of `X` are distributed like: independent normals.
+        """Return the distribution of the latent codes of `X`: independent normals.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images of the shape that `fit` saw.
+            Samples, or images of the shape in `fit`.
 
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            Means, which `transform` returns too.
+            Means, which `transform` returns, too.
         std : ndarray of shape (n_samples, n_components)
             Standard deviations.
         """
         check_is_fitted(self)
-        both = self._run(Posterior(self.encoder_), X, "posterior", ENCODING_TOLERANCE)
+        both = self._checked_run("posterior", X, [self.encoder_], posterior_parameters)
         mean, std = np.split(both, 2, axis=1)
         return array_api.like(X, mean), array_api.like(X, std)
 
-    def _n_encoder_outputs(self):
-        return 2 * self.n_components
-
-    def _make_coders(self, encoder, decoder):
-        flow = None
-        if self.n_flow_layers > 0 and self.n_components > 1:  # one has no other to couple
-            flow = CouplingFlow(self.n_components, self.n_flow_layers, FLOW_HIDDEN_SIZE)
-        return GaussianCoder(encoder, flow), Coder(decoder, self.output_activation_)
-
-    def _reconstruction_loss(self):
-        if self.loss in LEARNED_SCALES:
-            return LearnedScaleLoss(self.loss, self.output_activation_)
-        return ReconstructionLoss(self.loss, self.output_activation_)
-
-    def _code_terms(self, encoder):
-        has_flow = encoder.flow is not None
-        divergence = FlowPriorDivergence if has_flow else PriorDivergence
-        return [divergence(self.beta, self.n_features_in_)]
-
-    def _adopt(self, net):
-        super()._adopt(net)
-        self._divergences = None
-
-    def _describe_codes(self, rows):
-        some = rows.some(DESCRIBED_ROWS, np.random.RandomState(0))
-        both = self._run_on(Posterior(self.encoder_), some).astype(np.float64)
-        mean, std = np.split(both, 2, axis=1)
-        place, variance = 0.0, 1.0  # the prior's, or those of all rows together
-        if self.encoder_.flow is not None:
-            place = mean.mean(axis=0)
-            variance = mean.var(axis=0) + np.square(std).mean(axis=0)
-        ratio = np.square(std) / variance
-        divergences = np.square(mean - place) / variance + ratio - 1 - np.log(ratio)
-        self._divergences = (divergences.mean(axis=0) / 2).tolist()
-        super()._describe_codes(rows)
-
     @property
     def kl_per_component_(self) -> np.ndarray | None:
-        """Divergence of each component's distribution, given a row, in nats."""
+        """Divergence of each component from the prior, in nats."""
         check_is_fitted(self)
         return None if self._divergences is None else np.array(self._divergences)
 
-    def _check_codes(self):
-        greatest = max(self._divergences)
-        if greatest < SILENT:
+    # Hooks ------------------------------------------------------------------------
+
+    def _n_encoder_outputs(self):
+        return 2 * int(self.n_components)
+
+    def _make_module(self, encoder, decoder):
+        flow, n_components = None, int(self.n_components)
+        if self.n_flow_layers > 0 and n_components > 1:  # one component has no pair
+            flow = CouplingFlow(n_components, int(self.n_flow_layers), FLOW_HIDDEN_SIZE)
+        return Autoencoder(
+            GaussianEncoder(encoder, flow), Decoder(decoder, self.output_activation_)
+        )
+
+    def _make_loss(self, module):
+        divergence = PriorDivergence
+        if module.encoder.flow is not None:
+            divergence = FlowPriorDivergence
+        terms = [*self._latent_terms(), divergence(float(self.beta), self.n_features_in_)]
+        return combine_losses(self._make_reconstruction_loss(), terms)
+
+    def _make_reconstruction_loss(self):
+        if self.loss in LEARNED_SCALES:
+            return LearnedScaleLoss(self.loss, self.output_activation_)
+        return super()._make_reconstruction_loss()
+
+    def _set_fitted_attributes(self):
+        super()._set_fitted_attributes()
+        self._divergences = None
+
+    def _encode_training_data(self, rows):
+        both, _ = self._run(rows, [self.encoder_], posterior_parameters)
+        mean, std = np.split(both, 2, axis=1)
+        self._divergences = self._divergence_per_component(mean, std)
+        return np.ascontiguousarray(mean)
+
+    def _divergence_per_component(self, mean, std):
+        """Return the mean divergence of each component from the prior, in nats.
+
+        With a flow, which makes the prior as wide as the codes, from the normal
+        distribution of the component over all samples.
+        """
+        mean, std = mean.astype(np.float64), std.astype(np.float64)
+        location, variance = 0.0, 1.0
+        if self.encoder_.flow is not None:
+            location = mean.mean(axis=0)
+            variance = mean.var(axis=0) + np.square(std).mean(axis=0)
+        ratio = np.square(std) / variance
+        divergences = np.square(mean - location) / variance + ratio - 1 - np.log(ratio)
+        return (divergences.mean(axis=0) / 2).tolist()
+
+    def _warn_about_codes(self):
+        largest = max(self._divergences)
+        if largest < COLLAPSE_THRESHOLD:
             warn(
-                "The posterior has collapsed: the codes of all rows are distributed like "
-                f"the prior (the greatest of kl_per_component_ is {greatest:.2g} nats), "
-                "so that they say nothing of the rows. Lower beta, which is "
-                f"{self.beta:g}, or train longer.",
+                "The posterior has collapsed: the latent code carries no information "
+                "about the input (the largest of kl_per_component_ is "
+                f"{largest:.2g} nats). Lower beta={self.beta:g}, or train longer.",
                 PosteriorCollapseWarning,
             )
 
-    def _unfitted_density(self, latent_density, rng):
+    def _make_density(self, latent_density, rng):
         is_prior = isinstance(latent_density, str) and latent_density == "standard_normal"
         if is_prior and self.encoder_.flow is not None:
             return FlowPrior(self.encoder_.flow)
-        return super()._unfitted_density(latent_density, rng)
+        return super()._make_density(latent_density, rng)
 
-    def _ways(self, starts, ends, shares):
-        """Along arcs of the sphere that the standard normal prior is near to."""
+    def _latent_paths(self, starts, ends, shares):
+        """Return arcs of the sphere around which the prior concentrates."""
         if self.encoder_.flow is None:
-            return arcs(starts, ends, shares)
+            return spherical_paths(starts, ends, shares)
         prior = FlowPrior(self.encoder_.flow).fit(starts)
-        ways = arcs(prior.to_base(starts), prior.to_base(ends), shares)
-        codes = prior.to_codes(ways.reshape(-1, ways.shape[2]))
-        return codes.reshape(ways.shape).astype(starts.dtype)
+        paths = spherical_paths(prior.to_base(starts), prior.to_base(ends), shares)
+        codes = prior.to_codes(paths.reshape(-1, paths.shape[2]))
+        return codes.reshape(paths.shape).astype(starts.dtype)
 
 
-def arcs(starts, ends, shares):
-    """Points on the arcs between rows, straight where two point the same way or back.
+def spherical_paths(starts, ends, shares):
+    """Interpolate spherically, and linearly between parallel vectors.
 
     Parameters
     ----------
     starts, ends : ndarray of shape (n_samples, n_components)
     shares : ndarray of shape (n_steps,)
-        Shares of the way, from 0 to 1.
+        Positions on each path, from 0 to 1.
 
     Returns
     -------
@@ -163,7 +289,7 @@ def arcs(starts, ends, shares):
     angles = np.arccos(cosines.clip(-1, 1))[:, None, None]
     is_straight = np.sin(angles) < 1e-4
     angles = np.where(is_straight, 1.0, angles)
-    shares = shares[:, None]  # (n_steps, 1), beside (n_samples, 1, n_components)
+    shares = shares[:, None]  # (n_steps, 1), against (n_samples, 1, n_components)
     starts, ends = starts[:, None], ends[:, None]
     curved = np.sin((1 - shares) * angles) * starts + np.sin(shares * angles) * ends
     straight = starts + shares * (ends - starts)

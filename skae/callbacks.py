@@ -1,68 +1,64 @@
-"""Callbacks of our own, for skorch's place in training."""
+"""Callbacks for the `callbacks` parameter of the estimators, next to those of skorch."""
 
+import math
 import numbers
 
 import numpy as np
 import torch
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array
 from skorch.callbacks import Callback
+from torch import nn
 
-from skae._data import array_api
-from skae._data.check import (
-    channels_last_error,
-    flatten_images,
-    looks_channels_last,
-    refuse_sparse,
-)
+from skae._data.check import channels_last_message, looks_channels_last
 from skae._random import DrawFrom
+from skae.displays._estimators import as_flat_rows
 from skae.displays._progress import ReconstructionProgressDisplay
-from skae.nn.networks import Images
 
 __all__ = ["ReconstructionRecorder"]
 
 
 class ReconstructionRecorder(Callback):
-    """Keeps the reconstructions of some rows while a model is trained.
+    """Record the reconstructions of some samples during training.
 
-    To go into `callbacks` of an estimator. Every fit trains with a copy of its
-    callbacks, so that the frames are in the fitted copy, which ``callbacks_`` has:
-    ``dict(autoencoder.callbacks_)["ReconstructionRecorder"]``. The trained model is the
-    same, bit for bit, as without it.
+    Add it to the `callbacks` of an estimator. Each fit trains with a copy of the
+    callbacks, so the recorded frames are in the copy in ``callbacks_``:
+    ``dict(autoencoder.callbacks_)["ReconstructionRecorder"]``. Recording does not change
+    the trained model.
 
-    The first frame is of the untrained network, epoch 0; others follow at the end of
-    each epoch. Where they would become more than `max_frames`, every second one is left
-    out, and from then on only every second epoch is kept; the latest is always there.
-    Training on by `partial_fit` adds to the frames. Early stopping restores the best
-    weights after the last frame, which shows those that training had come to.
+    The first frame shows the untrained network, epoch 0. A frame is recorded after each
+    epoch. When there would be more than `max_frames`, every second frame is dropped, and
+    only every second epoch is recorded from then on. The latest frame is always kept.
+    `partial_fit` adds frames to those of earlier calls. With early stopping, the last
+    frame shows the last epoch, not the restored weights of the best one.
 
-    Frames are neither cloned, copied nor pickled: they are gone where a fit was made in
-    another process, or the estimator was saved.
+    Frames are pickled and copied with the fitted estimator. `sklearn.base.clone` copies
+    the parameters only.
 
     Parameters
     ----------
-    X : array-like of shape (n_rows, n_features)
-        Rows to reconstruct, or images, in the form that the autoencoder is given them:
-        in a Pipeline, after the steps before it. A few: each frame is as large as `X`.
+    X : array-like of shape (n_samples, n_features)
+        Samples, or images, to reconstruct. They must be preprocessed like the input of
+        the autoencoder: in a Pipeline, by the steps before it. Each frame takes as much
+        memory as `X`.
     max_frames : int, default=50
-        The most frames to keep; at least 2, the first and the latest.
+        Maximum number of frames; at least 2.
 
     Attributes
     ----------
     epochs_ : list of int
-        Number of epochs that training had done at each frame; 0 is before it.
-    reconstructions_ : list of ndarray of shape (n_rows, n_features)
-        The frames, in float32: what `reconstruct` would have returned, but flat.
-    rows_ : ndarray of shape (n_rows, n_features)
-        `X` as flat rows in float32.
+        Number of epochs trained before each frame; 0 is the untrained network.
+    reconstructions_ : list of ndarray of shape (n_samples, n_features)
+        The frames, in float32: reconstructions as flat samples.
+    X_ : ndarray of shape (n_samples, n_features)
+        `X` as flat samples in float32.
     image_shape_ : tuple of int or None
-        (channels, height, width) where `X` holds images, or the network makes such of
-        its rows; else None.
+        (channels, height, width) if `X` holds images, or if the encoder reshapes its
+        input to images; else None.
 
     See Also
     --------
-    skae.displays.ReconstructionProgressDisplay : What `plot` returns.
-    skae.displays.ReconstructionDisplay : Originals and reconstructions once trained.
+    skae.displays.ReconstructionProgressDisplay : The display that `plot` returns.
+    skae.displays.ReconstructionDisplay : Reconstructions after training.
 
     Examples
     --------
@@ -84,68 +80,64 @@ class ReconstructionRecorder(Callback):
         self.X = X
         self.max_frames = max_frames
 
-    # What skorch calls ------------------------------------------------------------
+    # Hooks of skorch ----------------------------------------------------------------
 
     def initialize(self):
-        """Forget the frames, for training anew."""
+        """Remove all frames, at the start of a new fit."""
         self.epochs_, self.reconstructions_ = [], []
-        self.stride_ = 1  # of the epochs that are kept
+        self.stride_ = 1  # every stride_-th epoch is kept
         return self
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Check the rows; keep the first frame where training begins."""
-        if not hasattr(self, "epochs_"):
-            self.initialize()  # loaded, and trained on
+        """Check the samples, and record the frame of the untrained network."""
         self._check_max_frames()
-        self.rows_, self.image_shape_ = self._flat_rows(X[0][0].numel())
+        n_features = X[0][0].numel()
+        self.X_, self.image_shape_ = self._check_X(n_features)
         if self.image_shape_ is None:
-            self.image_shape_ = _taken_for(net.module_.encoder)
+            self.image_shape_ = _image_shape_of_input(net.module_.encoder, n_features)
         if not net.history:
-            self._keep(0, net)
+            self._record(0, net)
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep the frame of an epoch."""
-        self._keep(len(net.history), net)
+        """Record the frame of an epoch."""
+        self._record(len(net.history), net)
 
     def _check_max_frames(self):
-        is_number = isinstance(self.max_frames, numbers.Integral)
-        if not is_number or self.max_frames < 2:
+        is_integer = isinstance(self.max_frames, numbers.Integral)
+        if not is_integer or self.max_frames < 2:
             raise ValueError(
-                f"ReconstructionRecorder got max_frames={self.max_frames!r}; expected an "
-                "integer of at least 2."
+                f"ReconstructionRecorder: max_frames={self.max_frames!r} is invalid; "
+                "must be an integer of at least 2."
             )
 
-    def _flat_rows(self, n_features):
-        """The rows, checked against the data that is trained on, and their shape."""
-        refuse_sparse(self.X)
-        X, shape = flatten_images(array_api.to_numpy(self.X))
-        X = check_array(X, dtype=np.float32, order="C", copy=True)
-        image_shape = None if shape is None else (1, *shape)[-3:]
+    def _check_X(self, n_features):
+        """Return flat float32 samples and the image shape."""
+        X, image_shape = as_flat_rows(self.X, type(self).__name__)
         if X.shape[1] != n_features:
             raise ValueError(
-                f"X of ReconstructionRecorder has {X.shape[1]} features, but the "
-                f"autoencoder is trained on rows with {n_features}. Give rows such as "
-                "the autoencoder itself is given: in a Pipeline, after the steps before "
-                "it, pipeline[:-1].fit_transform(X)."
+                f"ReconstructionRecorder: X has {X.shape[1]} features; must have "
+                f"{n_features}, like the input of the autoencoder. In a Pipeline, "
+                "transform X by the steps before it: pipeline[:-1].fit_transform(X)."
             )
         if image_shape is not None and looks_channels_last(image_shape):
-            raise ValueError(channels_last_error(image_shape))
-        return X, image_shape
+            message = channels_last_message(image_shape)
+            raise ValueError(f"ReconstructionRecorder: {message}")
+        return np.array(X, dtype=np.float32, order="C"), image_shape
 
     @torch.no_grad()
-    def _keep(self, epoch, net):
-        """Keep a frame, and no more than `max_frames`."""
+    def _record(self, epoch, net):
+        """Add a frame, and drop frames if there are more than `max_frames`."""
         module = net.module_
         was_training = module.training
         module.eval()
         try:
-            rows = torch.from_numpy(self.rows_).to(net.device)
-            # What an architecture draws for itself is not to be drawn from training's.
+            X = torch.tensor(self.X_, device=net.device)  # a network may change its input
+            # Random numbers that the network draws must not change those of training.
             with DrawFrom(torch.Generator(net.device).manual_seed(0)):
-                frame = module.decoder(module.encoder(rows)).float().cpu().numpy()
+                frame = module.reconstruct(X).float().cpu().numpy()
         finally:
             module.train(was_training)
-        # A failed partial_fit is undone, and its epoch's number comes again.
+        # After a failed partial_fit, the same epoch is trained again.
         kept = {
             e: f
             for e, f in zip(self.epochs_, self.reconstructions_, strict=True)
@@ -157,37 +149,37 @@ class ReconstructionRecorder(Callback):
         self.epochs_ = [*kept, epoch]
         self.reconstructions_ = [*kept.values(), frame]
 
-    # Looking at the frames --------------------------------------------------------
+    # Plotting -----------------------------------------------------------------------
 
     def plot(self, ax=None, *, n_epochs=8, image_shape=None, image_kw=None, line_kw=None):
-        """Draw the frames under each other, below the rows themselves.
+        """Draw frames below one another, and the original samples at the top.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            To draw in; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_epochs : int, default=8
-            How many of the frames to draw at most, spread evenly, the first and the
-            latest among them.
+            Maximum number of frames to draw. They are evenly spaced, and include the
+            first and the last frame.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) to draw rows as images. None
-            takes `image_shape_`; where that is None too, rows are drawn as lines.
+            (height, width) or (channels, height, width) to draw samples as images. None
+            is `image_shape_`; if that is None too, samples are drawn as lines.
         image_kw : dict, default=None
-            Options of ``ax.imshow``.
+            Keyword arguments for ``ax.imshow``.
         line_kw : dict, default=None
-            Options of ``ax.plot``, for reconstructions that are no images.
+            Keyword arguments for ``ax.plot``, if samples are not images.
 
         Returns
         -------
         display : ReconstructionProgressDisplay
-            With `figure_`, `ax_` and the artists.
+            The display after plotting.
 
         Raises
         ------
         NotFittedError
-            If there are no frames.
+            If no frames were recorded.
         ValueError
-            If `image_shape` does not fit the rows, or `n_epochs` is below 1.
+            If `image_shape` or `n_epochs` is invalid.
         """
         display = self._display(image_shape)
         return display.plot(ax, n_epochs=n_epochs, image_kw=image_kw, line_kw=line_kw)
@@ -195,27 +187,30 @@ class ReconstructionRecorder(Callback):
     def save_gif(
         self, path, *, image_shape=None, frames_per_second=5, image_kw=None, line_kw=None
     ):
-        """Save the frames as an animated GIF, each with its epoch written on it.
+        """Save all frames as an animated GIF.
+
+        The title of each frame is its epoch and its mean squared error.
 
         Parameters
         ----------
         path : str or path-like
-            Of the file to write.
+            File to write.
         image_shape : tuple of int, default=None
-            As for `plot`.
+            (height, width) or (channels, height, width) to draw samples as images, as in
+            `plot`.
         frames_per_second : float, default=5
-            The latest frame stays for two seconds more.
+            Speed of the animation; the last frame is shown for two more seconds.
         image_kw : dict, default=None
-            Options of ``ax.imshow``.
+            Keyword arguments for ``ax.imshow``.
         line_kw : dict, default=None
-            Options of ``ax.plot``, for reconstructions that are no images.
+            Keyword arguments for ``ax.plot``, if samples are not images.
 
         Raises
         ------
         NotFittedError
-            If there are no frames.
+            If no frames were recorded.
         ValueError
-            If `image_shape` does not fit the rows.
+            If `image_shape` or `frames_per_second` is invalid.
         """
         display = self._display(image_shape)
         display.save_gif(
@@ -228,26 +223,23 @@ class ReconstructionRecorder(Callback):
     def _display(self, image_shape):
         if not getattr(self, "epochs_", None):
             raise NotFittedError(
-                "This ReconstructionRecorder has no frames. They are in the copy that a "
-                'fit trained with: dict(estimator.callbacks_)["ReconstructionRecorder"]. '
-                "That copy has none either where the estimator was cloned, copied or "
-                "pickled since, or fitted in another process: fit it in this one."
+                "This ReconstructionRecorder has no frames. Each fit trains with a copy "
+                "of its callbacks: use the fitted copy, "
+                'dict(estimator.callbacks_)["ReconstructionRecorder"].'
             )
         return ReconstructionProgressDisplay(
-            self.rows_,
+            self.X_,
             self.epochs_,
             self.reconstructions_,
             image_shape=self.image_shape_ if image_shape is None else image_shape,
         )
 
-    def __getstate__(self):
-        return self.get_params(deep=False)
 
-
-def _taken_for(encoder):
-    """(channels, height, width) of the images that an encoder makes of its rows.
-
-    None where it makes none, or such as have no colours to be drawn in.
-    """
-    made = [m.unflattened_size for m in encoder.modules() if isinstance(m, Images)]
-    return tuple(made[0]) if made and made[0][0] in (1, 3) else None
+def _image_shape_of_input(encoder, n_features):
+    """Return the shape to which an encoder unflattens its input, if it can be drawn."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Unflatten):
+            shape = tuple(module.unflattened_size)
+            if math.prod(shape) == n_features and len(shape) == 3 and shape[0] in (1, 3):
+                return shape
+    return None

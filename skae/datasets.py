@@ -1,4 +1,4 @@
-"""Image data sets, as flat rows in [0, 1], through torchvision."""
+"""Image data sets as flat samples in [0, 1], loaded by torchvision."""
 
 import dataclasses
 import os
@@ -14,18 +14,18 @@ SUBSETS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """Where a data set comes from, and what is known of it.
+    """Source and properties of a data set.
 
     Parameters
     ----------
     torchvision_name : str
         Class in `torchvision.datasets`.
     folder : str
-        Where torchvision looks for the files, below the data home.
+        Folder of the files in torchvision's layout, relative to the data home.
     image_shape : tuple of int
         (channels, height, width).
     description : str
-        For ``DESCR``.
+        Text for ``DESCR``.
     """
 
     torchvision_name: str
@@ -88,40 +88,41 @@ def fetch_images(
     subset: str = "train",
     download_if_missing: bool = True,
 ) -> Bunch:
-    """Load an image data set as flat rows in [0, 1], downloading it where needed.
+    """Load an image data set as flat samples in [0, 1], and download it if necessary.
 
     Parameters
     ----------
     name : {"mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"}
-        The data set.
+        Name of the data set.
     data_home : str or path-like, default=None
-        Folder with the data sets, in torchvision's layout (``MNIST/raw/...``). None
-        takes the environment variable ``SKAE_DATA``, else ``~/skae_data``.
+        Folder with the data sets, in torchvision's layout (``MNIST/raw/...``). None is
+        the environment variable ``SKAE_DATA`` if set, otherwise ``~/skae_data``.
     subset : {"train", "test"}, default="train"
-        The part to load.
+        Subset to load.
     download_if_missing : bool, default=True
-        Whether to download files that are not there; False raises an OSError instead.
+        Whether to download missing files; if False, they raise an OSError.
 
     Returns
     -------
     images : sklearn.utils.Bunch
-        With attributes
+        Dictionary-like object with the attributes
 
         data : ndarray of shape (n_samples, channels * height * width)
             Pixels in float32, from 0 to 1, channels first.
         target : ndarray of shape (n_samples,)
-            Class of each image, an int64.
+            Class of each image, in int64.
         image_shape : tuple of int
             (channels, height, width).
         DESCR : str
-            What the data set is, and its source.
+            Description of the data set and its source.
 
     Raises
     ------
     ValueError
-        If `name` or `subset` is not known.
+        If `name` or `subset` is unknown.
     OSError
-        If the files are missing and were not to be downloaded, or could not be.
+        If files are missing and `download_if_missing` is False, or if the download
+        failed.
 
     Examples
     --------
@@ -142,7 +143,7 @@ def fetch_images(
         data=pixels.reshape(-1, channels * height * width) / np.float32(255),
         target=target,
         image_shape=source.image_shape,
-        DESCR=f"{source.description}\n\nThis is the part for {subset}ing.",
+        DESCR=f"{source.description}\n\nThis is the {subset} subset.",
     )
 
 
@@ -156,12 +157,12 @@ def _check_choice(parameter, value, choices):
     if not (isinstance(value, str) and value in choices):
         expected = ", ".join(repr(choice) for choice in choices)
         raise ValueError(
-            f"fetch_images got {parameter}={value!r}; expected one of {expected}."
+            f"fetch_images: {parameter}={value!r} is invalid; must be one of {expected}."
         )
 
 
 def _load(source, home, subset, download_if_missing):
-    """torchvision's data set, from the files below `home` or from the network."""
+    """Return torchvision's data set, from the files in `home` or from the network."""
     from torchvision import datasets
 
     load = getattr(datasets, source.torchvision_name)
@@ -170,26 +171,26 @@ def _load(source, home, subset, download_if_missing):
     folder = home / source.folder
     try:
         return load(home, download=False, **part)
-    except RuntimeError as error:  # torchvision's word for files that are missing
+    except RuntimeError as error:  # how torchvision reports missing files
         if not download_if_missing:
             raise OSError(
-                f"{source.torchvision_name} was not found: looked for its files in "
-                f"{folder}. Place them there, name another folder by data_home or the "
-                "environment variable SKAE_DATA, or use download_if_missing=True."
+                f"{source.torchvision_name} was not found in {folder}. Copy its files to "
+                "this folder, set data_home or the environment variable SKAE_DATA to "
+                "another folder, or use download_if_missing=True."
             ) from error
     try:
         return load(home, download=True, **part)
     except (OSError, RuntimeError) as error:
         raise OSError(
             f"{source.torchvision_name} could not be downloaded to {folder}: {error}\n"
-            "Download the files on a machine that can, copy them into that folder as "
-            "torchvision lays them out, and call again; or name another folder by "
-            "data_home or the environment variable SKAE_DATA."
+            "Download the files on a machine with network access and copy them to this "
+            "folder, or set data_home or the environment variable SKAE_DATA to a folder "
+            "that contains them."
         ) from error
 
 
 def _as_arrays(dataset):
-    """Pixels, channels first, and classes of a torchvision data set."""
+    """Return pixels, channels first, and classes of a torchvision data set."""
     pixels = np.asarray(dataset.data)
     if type(dataset).__name__ == "CIFAR10":
         pixels = pixels.transpose(0, 3, 1, 2)  # (n_samples, channels, height, width)

@@ -1,4 +1,4 @@
-"""The warnings that skae gives, so that each can be filtered by its name."""
+"""The warnings of skae, and the exception by which a callback stops training."""
 
 import sys
 import warnings
@@ -6,29 +6,55 @@ import warnings
 __all__ = [
     "DeviceUnavailableWarning",
     "ImageShapeWarning",
+    "LargeNetworkWarning",
     "OutputRangeWarning",
     "PosteriorCollapseWarning",
+    "StopTraining",
 ]
 
 
+class StopTraining(Exception):
+    """Stop training at the end of the current epoch.
+
+    A callback raises it in ``on_epoch_end``. `fit` then ends as it does after the last
+    epoch: ``on_train_end`` is called and the density is fitted.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback
+    >>> from skae.exceptions import StopTraining
+    >>> class StopBelow(Callback):
+    ...     def __init__(self, loss):
+    ...         self.loss = loss
+    ...
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         if net.history[-1, "train_loss"] < self.loss:
+    ...             raise StopTraining
+    """
+
+
 class ImageShapeWarning(UserWarning):
-    """The shape of the images had to be guessed from the number of features."""
+    """The shape of the images was guessed from the number of features."""
+
+
+class LargeNetworkWarning(UserWarning):
+    """The networks have far more parameters than the training data have values."""
 
 
 class OutputRangeWarning(UserWarning):
-    """The data leave the interval that the output activation can reach."""
+    """The data contain values that the output activation cannot produce."""
 
 
 class DeviceUnavailableWarning(UserWarning):
-    """A fitted model names a device that this machine lacks; the CPU is used."""
+    """The device of a fitted model is not available; the CPU is used."""
 
 
 class PosteriorCollapseWarning(UserWarning):
-    """The codes of a variational model say nothing of the rows."""
+    """The latent codes of a variational model carry no information about the samples."""
 
 
 def warn(message, category):
-    """Warn at the line of the caller's that led here, through whatever libraries."""
+    """Warn at the line of the caller's code, outside skae and the libraries it is in."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):
         frame, level = frame.f_back, level + 1

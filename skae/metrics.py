@@ -1,4 +1,4 @@
-"""How good generated rows are: like real ones, as varied as real ones, and no copies."""
+"""Metrics of generated samples: fidelity, diversity and authenticity."""
 
 import numbers
 from collections.abc import Callable
@@ -10,8 +10,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_array
 
-from skae._data import array_api
-from skae._data.check import flatten_images
+from skae._data.check import REAL_KINDS, as_array, flatten_images
 
 __all__ = [
     "ClassCoverage",
@@ -22,25 +21,25 @@ __all__ = [
     "precision_recall",
 ]
 
-# Rows that sums are made of at a time, in float64.
+# Number of samples in a partial sum in float64.
 CHUNK_ROWS = 4_096
 
-# Distances that are held at a time.
+# Number of distances in memory at a time.
 MAX_PAIRS = 4_000_000
 
-# What distances may be off by, as a share of the rows' length.
+# Relative rounding error of distances, as a fraction of the norm of the samples.
 ROUNDING = 1e-6
 
 
 class PrecisionRecall(NamedTuple):
-    """What `precision_recall` returns.
+    """Result of `precision_recall`.
 
     Attributes
     ----------
     precision : float
-        Share of the generated rows that lie among the real ones.
+        Fraction of the generated samples in a neighbourhood of real ones.
     recall : float
-        Share of the real rows that lie among the generated ones.
+        Fraction of the real samples in a neighbourhood of generated ones.
     """
 
     precision: float
@@ -48,14 +47,15 @@ class PrecisionRecall(NamedTuple):
 
 
 class ClassCoverage(NamedTuple):
-    """What `class_coverage` returns.
+    """Result of `class_coverage`.
 
     Attributes
     ----------
     shares : ndarray of shape (n_classes,)
-        Share of the generated rows in each class, in the order of ``classes_``.
+        Fraction of the generated samples in each class, in the order of ``classes_``.
     recognised : float
-        Share of the generated rows of which the classifier is sure.
+        Fraction of the generated samples that the classifier assigns to a class with
+        high probability.
     """
 
     shares: np.ndarray
@@ -65,32 +65,35 @@ class ClassCoverage(NamedTuple):
 def frechet_distance(
     X_real: ArrayLike, X_generated: ArrayLike, *, features: Any = None
 ) -> float:
-    """Squared Frechet distance between two normal distributions fitted to rows.
+    """Return the squared Fréchet distance between real and generated samples.
 
-    ``|m - m'|² + tr(C + C' - 2 (C C')^(1/2))`` of the means m and covariances C of the
-    features of both. With the features of an Inception network it is known as FID.
+    It is the distance between two normal distributions with the means m, m' and
+    covariances C, C' of the features: ``|m - m'|² + tr(C + C' - 2 (C C')^(1/2))``. With
+    the features of an Inception network, it is known as FID.
 
     Parameters
     ----------
     X_real : array-like of shape (n_samples, n_features)
-        Real rows, or images.
+        Real samples, or images.
     X_generated : array-like of shape (n_generated, n_features)
-        Generated rows, or images.
+        Generated samples, or images.
     features : transformer, classifier or callable, default=None
-        What rows are compared by: a fitted transformer's `transform` or a fitted
-        classifier's `predict_proba`, which are given images as rows, or a function,
-        which is given what was given here. None takes the rows themselves.
+        Features to compare. A fitted transformer is used by its `transform`, and a
+        fitted classifier by its `predict_proba`; both are given flat samples. A function
+        is given `X_real` and `X_generated` as they are. None compares the samples
+        themselves.
 
     Returns
     -------
     distance : float
-        In squared units of the features; 0 between (n_samples, n_features) arrays with
-        the same mean and covariance.
+        In squared units of the features. It is 0 if the (n_samples, n_features) arrays
+        have the same mean and covariance.
 
     Raises
     ------
     ValueError
-        If there are fewer than two rows of either, or their features differ in number.
+        If an array is invalid or has fewer than two samples, or if the numbers of
+        features differ.
 
     References
     ----------
@@ -105,7 +108,12 @@ def frechet_distance(
     >>> round(frechet_distance(X, X + 2), 6)
     12.0
     """
-    real, generated = _features_of(X_real, X_generated, features, least=2)
+    real, generated = _features_of(
+        "frechet_distance",
+        {"X_real": X_real, "X_generated": X_generated},
+        features,
+        minimum=2,
+    )
     mean, covariance = _moments(real)
     mean_generated, covariance_generated = _moments(generated)
     root = _root(covariance)
@@ -122,33 +130,35 @@ def precision_recall(
     n_neighbors: int = 3,
     features: Any = None,
 ) -> PrecisionRecall:
-    """Precision and recall of generated rows, by the neighbourhoods of rows.
+    """Return precision and recall of generated samples, from nearest neighbours.
 
-    A row lies among others where it is as near to one of them as that one's
-    `n_neighbors`-th neighbour of its own kind.
+    The neighbourhood of a sample is a ball. Its radius is the distance to the
+    `n_neighbors`-th nearest sample of the same array. Precision measures fidelity, and
+    recall measures diversity.
 
     Parameters
     ----------
     X_real : array-like of shape (n_samples, n_features)
-        Real rows, or images.
+        Real samples, or images.
     X_generated : array-like of shape (n_generated, n_features)
-        Generated rows, or images; best as many as real ones.
+        Generated samples, or images. Use as many as real ones.
     n_neighbors : int, default=3
-        Which neighbour bounds a neighbourhood.
+        Number of the neighbour that determines the radius of a neighbourhood.
     features : transformer, classifier or callable, default=None
-        What rows are compared by, as for `frechet_distance`.
+        Features to compare, as in `frechet_distance`.
 
     Returns
     -------
     precision_recall : PrecisionRecall
-        Named tuple of two shares of (n_samples, n_features) arrays: `precision`, how many
-        of the generated rows look real, and `recall`, how much of the real is generated.
+        Named tuple of two numbers from 0 to 1. `precision` is the fraction of generated
+        samples in a neighbourhood of an (n_samples, n_features) array of real ones, and
+        `recall` the fraction of real samples in a neighbourhood of generated ones.
 
     Raises
     ------
     ValueError
-        If there are not more than `n_neighbors` rows of either, or it is no positive
-        integer.
+        If `n_neighbors` is not a positive integer, if an array is invalid or has no more
+        than `n_neighbors` samples, or if the numbers of features differ.
 
     References
     ----------
@@ -163,41 +173,48 @@ def precision_recall(
     >>> precision_recall(X, X[:100] + 100)
     PrecisionRecall(precision=0.0, recall=0.0)
     """
-    if not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 1:
+    is_integer = isinstance(n_neighbors, numbers.Integral)
+    if not is_integer or isinstance(n_neighbors, bool) or n_neighbors < 1:
         raise ValueError(
-            f"precision_recall got n_neighbors={n_neighbors!r}; expected an integer of "
-            "at least 1."
+            f"precision_recall: n_neighbors={n_neighbors!r} is invalid; must be an "
+            "integer of at least 1."
         )
-    real, generated = _features_of(X_real, X_generated, features, least=n_neighbors + 1)
+    real, generated = _features_of(
+        "precision_recall",
+        {"X_real": X_real, "X_generated": X_generated},
+        features,
+        minimum=n_neighbors + 1,
+    )
     return PrecisionRecall(
-        precision=_share_among(generated, real, n_neighbors),
-        recall=_share_among(real, generated, n_neighbors),
+        precision=_share_in_neighbourhoods(generated, real, n_neighbors),
+        recall=_share_in_neighbourhoods(real, generated, n_neighbors),
     )
 
 
 def authenticity(X_train: ArrayLike, X_generated: ArrayLike) -> float:
-    """Share of generated rows that are no copies of training rows.
+    """Return the fraction of generated samples that are not copies of training samples.
 
-    A generated row is authentic where it is farther from its nearest training row than
-    that one is from its own nearest training neighbour.
+    A generated sample is authentic if its nearest training sample is farther from it
+    than from the nearest other training sample.
 
     Parameters
     ----------
     X_train : array-like of shape (n_samples, n_features)
-        Rows that the model was trained on, or images.
+        Training samples of the model, or images.
     X_generated : array-like of shape (n_generated, n_features)
-        Generated rows, or images.
+        Generated samples, or images.
 
     Returns
     -------
     share : float
-        From 0, where (n_samples, n_features) rows were copied, to 1. Real rows that the
-        model has not seen come to between 0.5 and 1.
+        From 0, if all samples are copies of the (n_samples, n_features) array, to 1.
+        Held-out real samples usually have values between 0.5 and 1.
 
     Raises
     ------
     ValueError
-        If there are fewer than two training rows.
+        If an array is invalid, if there are fewer than two training samples, or if the
+        numbers of features differ.
 
     References
     ----------
@@ -212,9 +229,11 @@ def authenticity(X_train: ArrayLike, X_generated: ArrayLike) -> float:
     >>> authenticity(X, X)
     0.0
     """
-    train, generated = _features_of(X_train, X_generated, None, least=1)
+    train, generated = _features_of(
+        "authenticity", {"X_train": X_train, "X_generated": X_generated}, None, minimum=1
+    )
     if len(train) < 2:
-        raise ValueError(f"X_train has {len(train)} row; expected at least 2.")
+        raise ValueError("authenticity: X_train has 1 sample; must have at least 2.")
     neighbours = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(train)
     distances, nearest = neighbours.kneighbors(generated)
     originals, position = np.unique(nearest[:, 0], return_inverse=True)
@@ -225,27 +244,29 @@ def authenticity(X_train: ArrayLike, X_generated: ArrayLike) -> float:
 def class_coverage(
     classifier: Any, X_generated: ArrayLike, *, threshold: float = 0.95
 ) -> ClassCoverage:
-    """How a classifier sees generated rows: their classes, and how sure it is.
+    """Return the classes of generated samples, according to a classifier.
 
     Parameters
     ----------
     classifier : classifier
-        Fitted, with `predict_proba`.
+        Fitted classifier with `predict_proba`. It is given flat samples.
     X_generated : array-like of shape (n_samples, n_features)
-        Generated rows, or images, which the classifier is given as rows.
+        Generated samples, or images.
     threshold : float, default=0.95
-        Probability of a class from which on a row counts as recognised.
+        Minimum probability of a class for a sample to count as recognised.
 
     Returns
     -------
     coverage : ClassCoverage
-        Named tuple: `shares` of the classes, by which class is the most probable of each
-        row of (n_samples, n_features), and the share that is `recognised`.
+        Named tuple. `shares` is the fraction of the (n_samples, n_features) samples in
+        each class, according to the most probable class, and `recognised` the fraction
+        of recognised samples.
 
     Raises
     ------
     ValueError
-        If the classifier has no `predict_proba`, or the threshold is no probability.
+        If the classifier has no `predict_proba`, if `X_generated` is invalid, or if
+        `threshold` is not a probability above 0.
 
     Examples
     --------
@@ -257,15 +278,15 @@ def class_coverage(
     >>> class_coverage(classifier, X[:50]).shares.tolist()
     [1.0, 0.0, 0.0]
     """
-    if not 0 < threshold <= 1:
+    if not isinstance(threshold, numbers.Real) or not 0 < threshold <= 1:
         raise ValueError(
-            f"class_coverage got threshold={threshold!r}; expected a probability above 0 "
-            "and at most 1."
+            f"class_coverage: threshold={threshold!r} is invalid; must be a probability "
+            "above 0 and at most 1."
         )
     if not hasattr(classifier, "predict_proba"):
         raise ValueError(
-            f"{type(classifier).__name__} has no predict_proba; expected a classifier "
-            "that gives probabilities, for example LogisticRegression or "
+            f"class_coverage: classifier={classifier!r} has no predict_proba; must be a "
+            "fitted classifier with probabilities, for example LogisticRegression or "
             "CalibratedClassifierCV."
         )
     probabilities = np.asarray(classifier.predict_proba(_flat(X_generated)))
@@ -277,24 +298,29 @@ def class_coverage(
     )
 
 
-def _features_of(X_real, X_generated, features, least):
-    """What both are compared by, at least so many rows of each."""
-    function = _feature_function(features)
-    both = []
-    for name, X in (("X_real", X_real), ("X_generated", X_generated)):
-        rows = check_array(_flat(function(X)), dtype=[np.float64, np.float32])
-        if len(rows) < least:
-            raise ValueError(f"{name} has {len(rows)} rows; expected at least {least}.")
-        both.append(rows)
-    if both[0].shape[1] != both[1].shape[1]:
+def _features_of(metric, arrays, features, minimum):
+    """Return the features of two arrays, with at least `minimum` samples each."""
+    function = _feature_function(metric, features)
+    checked = []
+    for name, X in arrays.items():
+        F = _checked_rows(function(X), metric, name)
+        if len(F) < minimum:
+            plural = "s" * (len(F) > 1)
+            raise ValueError(
+                f"{metric}: {name} has {len(F)} sample{plural}; must have at least "
+                f"{minimum}."
+            )
+        checked.append(F)
+    if checked[0].shape[1] != checked[1].shape[1]:
+        first, second = arrays
         raise ValueError(
-            f"X_real has {both[0].shape[1]} features and X_generated has "
-            f"{both[1].shape[1]}; expected the same number."
+            f"{metric}: {first} has {checked[0].shape[1]} features and {second} has "
+            f"{checked[1].shape[1]}; must be equal."
         )
-    return both
+    return checked
 
 
-def _feature_function(features: Any) -> Callable:
+def _feature_function(metric: str, features: Any) -> Callable:
     if features is None:
         return lambda X: X
     for method in ("transform", "predict_proba"):
@@ -303,53 +329,74 @@ def _feature_function(features: Any) -> Callable:
     if callable(features):
         return features
     raise ValueError(
-        f"features={features!r} is not known; expected None, a fitted transformer, a "
-        "fitted classifier with predict_proba, or a function of the rows."
+        f"{metric}: features={features!r} is invalid; must be None, a fitted "
+        "transformer, a fitted classifier with predict_proba, or a function of the "
+        "samples."
     )
 
 
 def _flat(X):
-    """Rows, of images too, in NumPy's arrays."""
-    return flatten_images(array_api.to_numpy(X))[0]
+    """Return flat samples for an estimator, which checks them; data frames stay."""
+    return flatten_images(as_array(X))[0]
 
 
-def _moments(rows):
-    """Mean and covariance of rows, summed in float64 some rows at a time."""
-    starts = range(0, len(rows), CHUNK_ROWS)
+def _checked_rows(X, metric, name):
+    """Return finite samples as a floating-point array (n_samples, n_features)."""
+    X = as_array(X)
+    try:
+        X = check_array(flatten_images(X)[0], dtype="numeric")
+    except (TypeError, ValueError) as error:
+        raise ValueError(_invalid_array(metric, name, error)) from error
+    if X.dtype.kind not in REAL_KINDS:
+        raise ValueError(_invalid_array(metric, name, f"Its type is {X.dtype}."))
+    return X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+
+
+def _invalid_array(metric, name, reason):
+    return (
+        f"{metric}: {name} is invalid; must hold finite real numbers and have shape "
+        "(n_samples, n_features), or (n_samples, height, width) or (n_samples, channels, "
+        f"height, width) for images. {reason}"
+    )
+
+
+def _moments(X):
+    """Return mean and covariance, with sums in float64 over chunks of samples."""
+    starts = range(0, len(X), CHUNK_ROWS)
     chunks = [slice(start, start + CHUNK_ROWS) for start in starts]
-    mean = sum(rows[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks) / len(rows)
-    scatter = sum(_scatter(rows[chunk], mean) for chunk in chunks)
-    return mean, scatter / (len(rows) - 1)
+    mean = sum(X[chunk].sum(axis=0, dtype=np.float64) for chunk in chunks) / len(X)
+    scatter = sum(_scatter(X[chunk], mean) for chunk in chunks)
+    return mean, scatter / (len(X) - 1)
 
 
-def _scatter(rows, mean):
-    centred = rows - mean  # float64, as the mean is
+def _scatter(X, mean):
+    centred = X - mean  # float64, because the mean is
     return centred.T @ centred
 
 
 def _root(covariance):
-    """The symmetric square root of a covariance matrix."""
+    """Return the symmetric square root of a covariance matrix."""
     variances, directions = np.linalg.eigh(covariance)
     return (directions * np.sqrt(variances.clip(0))) @ directions.T
 
 
-def _share_among(rows, others, n_neighbors):
-    """Share of the rows that lie in the neighbourhood of one of the others."""
-    # The nearest of itself is a row itself.
+def _share_in_neighbourhoods(X, others, n_neighbors):
+    """Return the fraction of samples in the neighbourhood of one of the others."""
+    # Each sample is its own nearest neighbour, with index 0.
     radii = np.concatenate(
         [
             np.partition(distances, n_neighbors, axis=1)[:, n_neighbors]
             for distances in _distances(others, others)
         ]
     )
-    # Distances are from squares, and of copies not exactly 0.
+    # Distances are computed from squares, and those of equal samples are not exactly 0.
     radii += ROUNDING * np.sqrt(np.square(others, dtype=np.float64).sum(axis=1).mean())
-    among = [(distances <= radii).any(axis=1) for distances in _distances(rows, others)]
-    return float(np.concatenate(among).mean())
+    inside = [(distances <= radii).any(axis=1) for distances in _distances(X, others)]
+    return float(np.concatenate(inside).mean())
 
 
-def _distances(rows, others):
-    """Distances of rows from others, some rows at a time."""
+def _distances(X, others):
+    """Yield distances between samples and the others, for chunks of samples."""
     n_chunk = max(MAX_PAIRS // len(others), 1)
-    for start in range(0, len(rows), n_chunk):
-        yield euclidean_distances(rows[start : start + n_chunk], others)
+    for start in range(0, len(X), n_chunk):
+        yield euclidean_distances(X[start : start + n_chunk], others)

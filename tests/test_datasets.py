@@ -1,4 +1,4 @@
-"""fetch_images, on tiny files in the formats of the real ones."""
+"""fetch_images, with tiny files in the original formats."""
 
 import functools
 import http.server
@@ -27,7 +27,7 @@ def pixels(*shape):
 
 @pytest.mark.parametrize("name", IDX_FOLDERS)
 @pytest.mark.parametrize("subset", ["train", "test"])
-def test_gray_images_become_rows_in_0_1(tmp_path, name, subset):
+def test_grey_images_become_flat_samples_in_0_1(tmp_path, name, subset):
     files = write_idx(tmp_path / IDX_FOLDERS[name] / "raw")
     images, target = files[subset]
     loaded = fetch_images(
@@ -83,14 +83,14 @@ def exists(path, md5=None):
     )
 
 
-def test_the_environment_names_the_data_home(tmp_path, monkeypatch):
+def test_the_environment_sets_the_data_home(tmp_path, monkeypatch):
     files = write_idx(tmp_path / "MNIST" / "raw")
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
     loaded = fetch_images("mnist", download_if_missing=False)
     np.testing.assert_array_equal(loaded.target, files["train"][1])
 
 
-def test_without_a_name_the_data_home_is_in_the_home_folder(tmp_path, monkeypatch):
+def test_the_default_data_home_is_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("SKAE_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -99,8 +99,8 @@ def test_without_a_name_the_data_home_is_in_the_home_folder(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("name", [*IDX_FOLDERS, "cifar-10", "svhn"])
-def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path, name):
-    with pytest.raises(OSError, match=r"not found: looked for .*SKAE_DATA") as error:
+def test_the_error_for_missing_files_names_the_folder(tmp_path, name):
+    with pytest.raises(OSError, match=r"was not found in .*SKAE_DATA") as error:
         fetch_images(name, data_home=tmp_path, download_if_missing=False)
     assert str(tmp_path) in str(error.value)
     assert not list(tmp_path.iterdir())
@@ -108,7 +108,7 @@ def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path, 
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    """A folder, served on this machine alone, that stands for MNIST's mirrors."""
+    """Serve a local folder in place of the mirrors of MNIST."""
     folder = tmp_path / "mirror"
     folder.mkdir()
     handler = functools.partial(SilentHandler, directory=folder)
@@ -135,11 +135,11 @@ def test_missing_files_are_downloaded(mirror, tmp_path, monkeypatch):
     assert (tmp_path / "home/MNIST/raw/train-images-idx3-ubyte").exists()
 
 
-def test_a_failed_download_says_so_and_how_to_place_the_files(tmp_path, monkeypatch):
-    nobody = "http://127.0.0.1:9/"  # the discard port, where nothing answers
+def test_the_error_for_a_failed_download_explains_manual_download(tmp_path, monkeypatch):
+    nobody = "http://127.0.0.1:9/"  # the discard port, which has no server
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [nobody])
-    message = rf"(?s)could not be downloaded to .*{nobody}.*copy them into that folder"
+    message = rf"(?s)could not be downloaded to .*{nobody}.*copy them to this folder"
     with pytest.raises(OSError, match=message) as error:
         fetch_images("mnist", data_home=tmp_path)
     assert str(tmp_path / "MNIST/raw") in str(error.value)
@@ -148,11 +148,11 @@ def test_a_failed_download_says_so_and_how_to_place_the_files(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"name": "imagenet"}, r"name='imagenet'; expected one of 'mnist', 'fashion"),
-        ({"name": None}, "name=None; expected one of"),
-        ({"name": "mnist", "subset": "valid"}, "subset='valid'; expected one of 'train'"),
+        ({"name": "imagenet"}, r"name='imagenet' is invalid; must be one of 'mnist', "),
+        ({"name": None}, "name=None is invalid; must be one of"),
+        ({"name": "mnist", "subset": "valid"}, "subset='valid' is invalid; must be one"),
     ],
 )
-def test_an_unknown_name_is_refused(params, message):
+def test_unknown_names_are_refused(params, message):
     with pytest.raises(ValueError, match=message):
         fetch_images(**params)

@@ -1,4 +1,6 @@
-"""Displays of codes and of training: histograms, scatters, losses."""
+"""Displays of latent codes and of training: histograms, scatter plots, loss curves."""
+
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +32,7 @@ def classes():
 # --- LatentHistogramDisplay -------------------------------------------------------
 
 
-def test_histograms_are_of_the_codes_and_of_the_density(digits):
+def test_histograms_show_the_codes_and_the_density(digits):
     model = small_dense().fit(digits)
     display = LatentHistogramDisplay.from_estimator(
         model, digits, components=[3, 1], n_bins=10
@@ -48,7 +50,7 @@ def test_histograms_are_of_the_codes_and_of_the_density(digits):
     titles = [ax.get_title() for ax in display.axes_]
     assert titles == ["component 3", "component 1"]
     legend = [text.get_text() for text in display.legend_.get_texts()]
-    assert legend == ["codes", "fitted density"]
+    assert legend == ["latent codes", "fitted density"]
 
 
 def test_the_first_six_components_are_drawn_by_default(digits):
@@ -63,36 +65,53 @@ def test_without_a_density_there_are_only_bars(digits):
     assert display.lines_ == []
 
 
-def test_any_density_is_drawn(digits):
+def test_a_density_of_scikit_learn_is_drawn(digits):
     model = small_dense(latent_density=GaussianMixture(2, random_state=0)).fit(digits)
     assert len(LatentHistogramDisplay.from_estimator(model, digits).lines_) == 4
 
 
-@pytest.mark.parametrize("n_rows", [1, 2])
-def test_histograms_of_one_row_and_of_one_component_are_drawn(n_rows):
-    codes = np.ones((n_rows, 1))
+@pytest.mark.parametrize("n_samples", [1, 2])
+def test_few_samples_and_one_component_are_drawn(n_samples):
+    codes = np.ones((n_samples, 1))
     display = LatentHistogramDisplay.from_predictions(codes, n_bins=5)
     assert len(display.axes_) == 1
     assert display.bars_[0].get_data().values.max() > 0
 
 
-def test_axes_without_a_place_in_a_grid_are_refused(codes):
+def test_axes_outside_a_subplot_grid_are_refused(codes):
     ax = plt.figure().add_axes([0.1, 0.1, 0.8, 0.8])
-    with pytest.raises(ValueError, match=r"no place in a grid.*plt\.subplots"):
+    with pytest.raises(
+        ValueError, match=r"must be part of a subplot grid.*plt\.subplots"
+    ):
         LatentHistogramDisplay.from_predictions(codes, ax=ax)
 
 
-@pytest.mark.parametrize("components", [[], [2], [-1], [0.0]])
-def test_components_that_are_not_there_are_named(codes, components):
-    with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
+@pytest.mark.parametrize("components", [[], [2], [-1], [0.0], "ab", 1, [[0, 1]]])
+def test_invalid_components_are_named(codes, components):
+    message = rf"components={re.escape(repr(components))} is invalid; .* from 0 to 1"
+    with pytest.raises(ValueError, match=message):
         LatentHistogramDisplay.from_predictions(codes, components=components)
+
+
+@pytest.mark.parametrize("n_bins", [0, 2.5, "auto", True])
+def test_an_invalid_number_of_bins_is_named(codes, n_bins):
+    message = f"n_bins={n_bins!r} is invalid; must be an integer of at least 1"
+    with pytest.raises(ValueError, match=message):
+        LatentHistogramDisplay.from_predictions(codes, n_bins=n_bins)
+
+
+def test_the_density_counts_samples_outside_the_bins(codes):
+    drawn = np.concatenate([codes, codes + 1000])
+    display = LatentHistogramDisplay(codes, [0], drawn=drawn).plot()
+    density = display.lines_[0].get_data()
+    assert np.sum(density.values * np.diff(density.edges)) == pytest.approx(0.5)
 
 
 # --- LatentScatterDisplay ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_dimensions", [2, 3])
-def test_codes_are_reduced_by_kernel_pca_and_the_title_says_so(digits, n_dimensions):
+def test_codes_are_reduced_by_kernel_pca(digits, n_dimensions):
     model = small_dense().fit(digits)
     display = LatentScatterDisplay.from_estimator(
         model, digits, n_dimensions=n_dimensions
@@ -101,12 +120,12 @@ def test_codes_are_reduced_by_kernel_pca_and_the_title_says_so(digits, n_dimensi
     gamma = 1 / (codes.shape[1] * codes.var(dtype=np.float64))
     expected = KernelPCA(n_dimensions, kernel="rbf", gamma=gamma).fit_transform(codes)
     np.testing.assert_allclose(abs(display.points), abs(expected), atol=1e-3)
-    assert display.ax_.get_title() == "KernelPCA (rbf) of 200 codes"
+    assert display.ax_.get_title() == "KernelPCA (RBF kernel) of 200 latent codes"
     assert display.ax_.name == ("3d" if n_dimensions == 3 else "rectilinear")
     assert display.ax_.get_xlabel() == "dimension 1"
 
 
-def test_each_class_has_points_a_colour_a_marker_and_a_legend_entry(codes, classes):
+def test_each_class_has_its_colour_marker_and_legend_entry(codes, classes):
     names = np.array(["ant", "bee", "cow"])[classes]
     display = LatentScatterDisplay.from_predictions(codes, names)
     legend = [text.get_text() for text in display.legend_.get_texts()]
@@ -118,25 +137,25 @@ def test_each_class_has_points_a_colour_a_marker_and_a_legend_entry(codes, class
     assert len(colours) == len(markers) == 3
 
 
-def test_numbers_are_a_colour_bar_instead_of_classes(codes):
+def test_numbers_have_a_colour_bar(codes):
     display = LatentScatterDisplay.from_predictions(codes, codes[:, 0])
     assert display.legend_ is None
     assert display.colorbar_.ax.get_ylabel() == "y"
     np.testing.assert_array_equal(display.points_[0].get_array(), codes[:, 0])
 
 
-def test_many_different_integers_are_numbers_too(codes):
+def test_many_different_integers_have_a_colour_bar(codes):
     display = LatentScatterDisplay.from_predictions(codes, np.arange(200))
     assert display.colorbar_ is not None
 
 
-def test_random_rows_are_drawn_of_many(digits):
+def test_a_random_subset_of_many_samples_is_drawn(digits):
     model, y = small_dense().fit(digits), np.arange(200)
     display = LatentScatterDisplay.from_estimator(
-        model, digits, y, n_rows=50, random_state=0, reducer=PCA(2)
+        model, digits, y, max_samples=50, random_state=0, reducer=PCA(2)
     )
     same = LatentScatterDisplay.from_estimator(
-        model, digits, y, n_rows=50, random_state=0, reducer=PCA(2)
+        model, digits, y, max_samples=50, random_state=0, reducer=PCA(2)
     )
     assert display.points.shape == (50, 2)
     np.testing.assert_array_equal(display.points, same.points)
@@ -145,39 +164,39 @@ def test_random_rows_are_drawn_of_many(digits):
     np.testing.assert_allclose(
         abs(display.points), abs(PCA(2).fit_transform(codes)), 1e-3
     )
-    assert display.ax_.get_title() == "PCA of 50 codes"
+    assert display.ax_.get_title() == "PCA of 50 latent codes"
 
 
-def test_a_data_frame_keeps_its_names_on_the_way_to_the_model(digits):
+def test_the_names_of_a_data_frame_reach_the_model(digits):
     X = pd.DataFrame(digits, columns=[f"pixel {i}" for i in range(64)])
     model = small_dense(n_components=2).fit(X)  # a warning without names is an error
-    display = LatentScatterDisplay.from_estimator(model, X, n_rows=30, reducer=None)
+    display = LatentScatterDisplay.from_estimator(model, X, max_samples=30, reducer=None)
     assert display.points.shape == (30, 2)
 
 
-def test_images_stay_images_on_the_way_to_the_model(digits):
+def test_images_reach_the_model_as_images(digits):
     images = digits.reshape(-1, 8, 8)
     model = small_dense(n_components=2).fit(images)
     display = LatentScatterDisplay.from_estimator(
-        model, images, n_rows=30, reducer=None, thumbnails=True
+        model, images, max_samples=30, reducer=None, thumbnails=True
     )
     assert display.points.shape == (30, 2)
     assert display.image_shape == (1, 8, 8)
 
 
-def test_the_reducer_given_is_not_fitted(digits):
+def test_the_given_reducer_is_not_fitted(digits):
     pca = PCA(2)
     LatentScatterDisplay.from_estimator(small_dense().fit(digits), digits, reducer=pca)
     assert not hasattr(pca, "components_")
 
 
-def test_codes_of_two_numbers_need_no_reducer(digits):
+def test_codes_of_two_components_need_no_reducer(digits):
     model = small_dense(n_components=2).fit(digits)
     display = LatentScatterDisplay.from_estimator(model, digits, reducer=None)
     np.testing.assert_array_equal(display.points, model.transform(digits))
 
 
-def test_thumbnails_lie_where_their_rows_do(digits):
+def test_thumbnails_are_drawn_at_their_points(digits):
     model = small_dense().fit(digits)
     display = LatentScatterDisplay.from_estimator(
         model, digits, thumbnails=True, image_shape=(8, 8)
@@ -189,45 +208,69 @@ def test_thumbnails_lie_where_their_rows_do(digits):
     np.testing.assert_array_equal(shown, digits[0].reshape(8, 8))
 
 
-@pytest.mark.parametrize("n_rows", [1, 2])
-def test_few_rows_are_drawn(digits, n_rows):
+@pytest.mark.parametrize("n_samples", [1, 2])
+def test_few_samples_are_drawn(digits, n_samples):
     model = small_dense(n_components=2).fit(digits)
-    display = LatentScatterDisplay.from_estimator(model, digits[:n_rows], reducer=None)
-    assert len(display.points_[0].get_offsets()) == n_rows
+    display = LatentScatterDisplay.from_estimator(model, digits[:n_samples], reducer=None)
+    assert len(display.points_[0].get_offsets()) == n_samples
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_dimensions": 4}, "n_dimensions=4; expected 2 or 3"),
-        ({"reducer": "tsne"}, "reducer='tsne'; expected 'kernel_pca', None or"),
-        ({"reducer": None}, r"shape \(200, 4\); expected.*A reducer"),
-        ({"y": np.ones(3)}, r"y has the shape \(3,\), but there are 200 rows"),
-        ({"thumbnails": True}, "nothing says what shape.*Give image_shape"),
+        ({"n_dimensions": 4}, "n_dimensions=4 is invalid; must be 2 or 3"),
+        ({"reducer": "tsne"}, "reducer='tsne' is invalid; must be 'kernel_pca', None"),
+        ({"reducer": None}, r"shape \(200, 4\); must be .*reducer=PCA"),
+        ({"y": np.ones(3)}, r"y has shape \(3,\); must be \(200,\)"),
+        ({"thumbnails": True}, "image_shape=None is invalid; must be"),
         (
             {"thumbnails": True, "image_shape": (8, 8), "n_dimensions": 3},
-            "thumbnails=True needs n_dimensions=2",
+            "thumbnails=True is invalid with n_dimensions=3; use",
         ),
-        ({"n_rows": 0}, "n_rows=0; expected an integer of at least 1"),
+        (
+            {"max_samples": 0},
+            "max_samples=0 is invalid; must be an integer of at least 1",
+        ),
     ],
 )
-def test_a_scatter_that_cannot_be_is_explained(digits, options, message):
+def test_invalid_parameters_of_a_scatter_plot_are_named(digits, options, message):
     model = small_dense().fit(digits)
     with pytest.raises(ValueError, match=message):
         LatentScatterDisplay.from_estimator(model, digits, **options)
 
 
-@pytest.mark.parametrize(("n_dimensions", "projection"), [(2, "3d"), (3, None)])
+@pytest.mark.parametrize(("n_dimensions", "projection"), [(2, "3d"), (3, "rectilinear")])
 def test_axes_of_another_projection_are_refused(n_dimensions, projection):
     ax = plt.figure().add_subplot(projection=projection)
-    with pytest.raises(ValueError, match="dimensions, but ax has the projection"):
+    with pytest.raises(ValueError, match=f"ax has the projection '{projection}', but"):
         LatentScatterDisplay.from_predictions(np.ones((5, n_dimensions)), ax=ax)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0.0, np.nan, 1.0], "y contains NaN or infinity"),
+        ([0.5, np.inf, 1.0], "y contains NaN or infinity"),
+        (["a", None, "b"], "y mixes values of types NoneType, str"),
+        ([[0], [1], [2]], r"y has shape \(3, 1\); must be \(3,\)"),
+    ],
+)
+def test_invalid_labels_are_named(y, message):
+    with pytest.raises(ValueError, match=f"LatentScatterDisplay: {message}"):
+        LatentScatterDisplay.from_predictions(np.ones((3, 2)), y)
+
+
+@pytest.mark.parametrize("n_columns", [1, 4])
+def test_points_of_other_dimensions_are_refused(n_columns):
+    message = rf"points have shape \(5, {n_columns}\); must be \(n_samples, 2\)"
+    with pytest.raises(ValueError, match=message):
+        LatentScatterDisplay.from_predictions(np.ones((5, n_columns)))
 
 
 # --- LossCurveDisplay -------------------------------------------------------------
 
 
-def test_losses_are_drawn_by_the_epoch(digits):
+def test_losses_are_drawn_per_epoch(digits):
     model = small_dense(max_epochs=4, validation_fraction=0.2).fit(digits)
     display = LossCurveDisplay.from_estimator(model, name="mine")
     np.testing.assert_array_equal(display.line_.get_xdata(), [1, 2, 3, 4])
@@ -242,18 +285,18 @@ def test_losses_are_drawn_by_the_epoch(digits):
     assert display.ax_.get_xlabel() == "epoch"
 
 
-def test_several_models_share_the_axes_in_colours_of_their_own(digits):
+def test_models_on_the_same_axes_have_different_colours(digits):
     first = LossCurveDisplay.from_estimator(small_dense().fit(digits))
     second = LossCurveDisplay.from_estimator(
-        small_dense(validation_fraction=0.2).fit(digits), name="held out", ax=first.ax_
+        small_dense(validation_fraction=0.2).fit(digits), name="second", ax=first.ax_
     )
     assert second.ax_ is first.ax_
     assert first.line_.get_color() != second.line_.get_color()
     legend = [text.get_text() for text in first.ax_.get_legend().get_texts()]
-    assert legend == ["DenseAutoencoder", "held out", "held out, validation"]
+    assert legend == ["DenseAutoencoder", "second", "second, validation"]
 
 
-def test_without_rows_held_out_there_is_no_validation_line(digits):
+def test_without_a_validation_set_there_is_no_validation_line(digits):
     display = LossCurveDisplay.from_estimator(small_dense().fit(digits))
     assert display.validation_line_ is None
 

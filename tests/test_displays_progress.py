@@ -1,4 +1,4 @@
-"""ReconstructionProgressDisplay: what it draws of the frames it is given."""
+"""ReconstructionProgressDisplay: the drawing of frames, and the GIF."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,9 +15,9 @@ def _closed():
     plt.close("all")
 
 
-def progress(n_rows=3, n_features=16, n_frames=4, **params):
+def progress(n_samples=3, n_features=16, n_frames=4, **params):
     rng = np.random.default_rng(0)
-    X = rng.random((n_rows, n_features))
+    X = rng.random((n_samples, n_features))
     frames = [X + (n_frames - 1 - i) / 10 for i in range(n_frames)]
     return ReconstructionProgressDisplay(X, range(n_frames), frames, **params)
 
@@ -26,7 +26,7 @@ def labels(display):
     return [label.get_text() for label in display.ax_.get_yticklabels()]
 
 
-def test_images_are_in_a_mosaic_of_the_rows_and_then_the_frames():
+def test_images_are_drawn_above_the_frames():
     display = progress(image_shape=(4, 4)).plot()
     picture = display.image_.get_array()
     np.testing.assert_allclose(picture[:4, :4].ravel(), display.X[0])
@@ -35,7 +35,7 @@ def test_images_are_in_a_mosaic_of_the_rows_and_then_the_frames():
     assert display.lines_ is None
 
 
-def test_labels_say_the_epochs_and_texts_the_errors():
+def test_labels_are_epochs_and_texts_are_errors():
     display = progress(image_shape=(4, 4)).plot()
     assert labels(display) == ["original", "epoch 0", "epoch 1", "epoch 2", "epoch 3"]
     texts = [text.get_text() for text in display.error_texts_]
@@ -43,7 +43,7 @@ def test_labels_say_the_epochs_and_texts_the_errors():
     assert display.ax_.get_title() == "Reconstructions by epoch"
 
 
-def test_rows_that_are_no_images_are_lines_over_the_originals():
+def test_tabular_samples_are_lines_over_the_originals():
     display = progress().plot()
     assert display.image_ is None
     assert len(display.lines_) == 3 * 4
@@ -59,7 +59,7 @@ def test_signals_are_lines():
 
 
 @pytest.mark.parametrize("n_features", [1, 2])
-def test_rows_of_one_or_two_features_are_drawn(n_features):
+def test_samples_of_one_or_two_features_are_drawn(n_features):
     display = progress(n_features=n_features).plot()
     assert len(display.lines_[0].get_ydata()) == n_features
 
@@ -67,19 +67,44 @@ def test_rows_of_one_or_two_features_are_drawn(n_features):
 @pytest.mark.parametrize(
     ("n_epochs", "drawn"), [(1, [3]), (2, [0, 3]), (3, [0, 2, 3]), (9, [0, 1, 2, 3])]
 )
-def test_the_frames_drawn_are_spread_evenly(n_epochs, drawn):
+def test_the_drawn_frames_are_evenly_spaced(n_epochs, drawn):
     display = progress().plot(n_epochs=n_epochs)
     assert labels(display) == ["original", *(f"epoch {i}" for i in drawn)]
 
 
-def test_no_epochs_at_all_are_refused():
-    with pytest.raises(ValueError, match="n_epochs=0; expected"):
-        progress().plot(n_epochs=0)
+@pytest.mark.parametrize("n_epochs", [0, 2.5, "all"])
+def test_an_invalid_number_of_epochs_is_named(n_epochs):
+    message = f"n_epochs={n_epochs!r} is invalid; must be an integer of at least 1"
+    with pytest.raises(ValueError, match=message):
+        progress().plot(n_epochs=n_epochs)
 
 
-def test_a_wrong_image_shape_is_refused():
-    with pytest.raises(ValueError, match=r"\(1, 5, 5\) has 25 elements.*16"):
+def test_a_wrong_image_shape_is_named():
+    message = r"image_shape=\(5, 5\) is invalid; must be .* 16 elements.* has 25"
+    with pytest.raises(ValueError, match=message):
         progress(image_shape=(5, 5))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "frames", "message"),
+    [
+        ([0, 1], [np.ones((3, 4)), np.ones((3, 5))], r"reconstructions\[1\] has shape"),
+        ([0, 1], [np.ones((3, 4))], "epochs has 2 elements and reconstructions has 1"),
+        ([], [], "epochs has 0 elements and reconstructions has 0"),
+        ([0], [np.full((3, 4), np.nan)], "(?s)reconstructions is invalid.*NaN"),
+    ],
+    ids=["shape", "numbers", "none", "nan"],
+)
+def test_frames_that_do_not_fit_are_named(epochs, frames, message):
+    with pytest.raises(ValueError, match=f"ReconstructionProgressDisplay: {message}"):
+        ReconstructionProgressDisplay(np.ones((3, 4)), epochs, frames)
+
+
+@pytest.mark.parametrize("frames_per_second", [0, -1, "fast", np.nan])
+def test_an_invalid_speed_is_named(frames_per_second, tmp_path):
+    message = f"frames_per_second={frames_per_second!r} is invalid; must be a number"
+    with pytest.raises(ValueError, match=message):
+        progress().save_gif(tmp_path / "a.gif", frames_per_second=frames_per_second)
 
 
 def test_colour_images_are_drawn_in_colour():
@@ -87,21 +112,18 @@ def test_colour_images_are_drawn_in_colour():
     assert display.image_.get_array().shape[-1] == 4
 
 
-def test_it_draws_in_the_axes_given_with_the_options_given():
-    figure, ax = plt.subplots()
-    display = progress(image_shape=(4, 4)).plot(ax, image_kw={"cmap": "viridis"})
-    assert display.ax_ is ax
-    assert display.figure_ is figure
+def test_options_are_passed_to_matplotlib():
+    display = progress(image_shape=(4, 4)).plot(image_kw={"cmap": "viridis"})
     assert display.image_.get_cmap().name == "viridis"
-    display = progress().plot(ax, line_kw={"color": "red"})
+    display = progress().plot(line_kw={"color": "red"})
     assert {line.get_color() for line in display.lines_} == {"red"}
 
 
 @pytest.mark.parametrize("params", [{"image_shape": (4, 4)}, {}], ids=str)
 @pytest.mark.parametrize("width", [300, 1200])
-@pytest.mark.parametrize("n_rows", [1, 3])
-def test_nothing_is_clipped_in_narrow_and_wide_figures(params, width, n_rows):
-    display = progress(n_rows=n_rows, **params).plot()
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_nothing_is_clipped_in_narrow_and_wide_figures(params, width, n_samples):
+    display = progress(n_samples=n_samples, **params).plot()
     display.figure_.set_figwidth(width / 100)
     assert clipped_texts(display.figure_) == []
 

@@ -1,4 +1,4 @@
-"""The gallery and the reference: which images are taken, and that nothing is left out."""
+"""The gallery and the reference: the images of the gallery, and complete pages."""
 
 import ast
 import importlib
@@ -37,7 +37,7 @@ def without_mnist(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("with_mnist")
-def test_the_gallery_takes_mnist_where_it_is_and_says_so(gallery_data, capsys):
+def test_the_gallery_uses_mnist_if_available(gallery_data, capsys):
     images = gallery_data.load_images()
     assert images.X.shape == (6, 784)
     assert images.X_test.shape == (3, 784)
@@ -46,7 +46,7 @@ def test_the_gallery_takes_mnist_where_it_is_and_says_so(gallery_data, capsys):
 
 
 @pytest.mark.usefixtures("without_mnist")
-def test_the_gallery_takes_digits_where_mnist_is_not(gallery_data, capsys):
+def test_the_gallery_uses_digits_if_mnist_is_missing(gallery_data, capsys):
     images = gallery_data.load_images()
     assert images.X.shape[1] == images.X_test.shape[1] == 64
     assert images.X.max() == 1
@@ -56,30 +56,42 @@ def test_the_gallery_takes_digits_where_mnist_is_not(gallery_data, capsys):
 
 @pytest.mark.usefixtures("with_mnist")
 @pytest.mark.parametrize(
-    ("choice", "n_rows", "epochs"), [("digits", 1437, 9), ("quick", 320, 2)]
+    ("choice", "n_samples", "epochs"), [("digits", 1437, 9), ("quick", 320, 2)]
 )
-def test_the_gallery_can_be_told_to_take_digits(
-    gallery_data, monkeypatch, choice, n_rows, epochs
+def test_the_environment_can_choose_digits(
+    gallery_data, monkeypatch, choice, n_samples, epochs
 ):
     monkeypatch.setenv("SKAE_GALLERY", choice)
     images = gallery_data.load_images()
-    assert images.X.shape == (n_rows, 64)
+    assert images.X.shape == (n_samples, 64)
     assert images.epochs(mnist=7, digits=9) == epochs
 
 
-def test_an_unknown_choice_of_images_names_those_that_are_known(
-    gallery_data, monkeypatch
-):
+def test_an_unknown_choice_of_images_is_refused(gallery_data, monkeypatch):
     monkeypatch.setenv("SKAE_GALLERY", "cats")
-    with pytest.raises(
-        ValueError, match=r"'cats' is not known; set it to 'digits', 'mnist'"
-    ):
+    message = "SKAE_GALLERY='cats' is invalid; must be 'digits', 'mnist'"
+    with pytest.raises(ValueError, match=message):
         gallery_data.load_images()
 
 
 def test_every_figure_of_the_article_has_a_script():
     numbers = [int(script.name[5:7]) for script in SCRIPTS]
     assert numbers == list(range(1, 16))
+    ordinals = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+    for script, ordinal in zip(SCRIPTS, ordinals, strict=False):
+        prose = " ".join(ast.get_docstring(ast.parse(script.read_text())).split())
+        assert f"the {ordinal} figure of :doc:`the article </index>`" in prose
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_text_before_each_code_block_has_two_to_five_sentences(script):
+    text = script.read_text()
+    blocks = re.findall(r"^# %%\n((?:#.*\n)+)", text, re.M)
+    blocks.append("\n".join(ast.get_docstring(ast.parse(text)).splitlines()[2:]))
+    for block in blocks:
+        prose = re.sub(r"``.+?``|:doc:`.+?`", "name", block)
+        n_sentences = len(re.findall(r"[.:?](?=\s)", prose + "\n"))
+        assert 2 <= n_sentences <= 5, block
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -92,7 +104,7 @@ def test_a_script_has_a_title_prose_and_little_code(script):
     assert sum(len(ast.unparse(node).splitlines()) for node in tree.body[1:]) <= 60
 
 
-def test_pictures_are_made_of_scripts_that_are_there():
+def test_pictures_come_from_existing_scripts():
     text = (ROOT / "docs" / "make_pictures.py").read_text()
     named = set(re.findall(r'"(plot_\w+)"', text))
     assert named
@@ -115,7 +127,7 @@ def test_the_reference_lists_all_estimators():
     )
 
 
-def test_the_notebook_links_to_pages_that_the_reference_makes():
+def test_notebooks_link_to_pages_of_the_reference():
     page = (ROOT / "docs" / "api.md").read_text()
     (folder,) = set(re.findall(r":toctree: (\S+)", page))
     assert f"/{folder}/skae.{{estimator_name}}.html" in PAGE

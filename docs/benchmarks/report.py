@@ -1,9 +1,9 @@
-"""Write the results into the page: tables, plots, and the peers' code.
+"""Write the results into README.md: tables, plots and the code of the peers.
 
 python docs/benchmarks/report.py
 
-It reads results/*.json and replaces what stands between ``<!-- begin NAME -->`` and
-``<!-- end NAME -->`` in README.md; the rest of the page is written by hand.
+It reads results/*.json and replaces the text between ``<!-- begin NAME -->`` and
+``<!-- end NAME -->``. The rest of the page is written by hand.
 """
 
 import argparse
@@ -23,14 +23,22 @@ PLOTS = {
     "quality": plots.plot_quality,
     "growth": plots.plot_growth,
 }
-RATIOS_HEAD = ["", "ratio", "quartiles", "bar", "s", "s of the other", "pairs"]
+RATIOS_HEAD = [
+    "",
+    "ratio",
+    "quartiles",
+    "target",
+    "seconds",
+    "seconds (other)",
+    "pairs",
+]
 CODE = {
-    "The tutorials' loop, and the best we could write": (
+    "PyTorch: the tutorial loop and the best loop": (
         "peers_torch.py",
         ["dense_module", "conv_module", "train_as_in_tutorials", "train_at_best"]
         + ["ChannelsLast", "in_channels_last", "TorchPeer"],
     ),
-    "The matrix products alone": ("peers_torch.py", ["ProductPeer"]),
+    "Matrix products only": ("peers_torch.py", ["ProductPeer"]),
     "skae": ("peers_skae.py", ["SETTINGS", "make_estimator"]),
     "skorch's default": ("peers_skorch.py", ["SkorchPeer"]),
     "Keras": (
@@ -57,7 +65,7 @@ def main():
 
 
 def load_results(folder):
-    """The results by work, those of the digits last."""
+    """Return the results by work, with those on the digits last."""
     results = {}
     for path in sorted(folder.glob("*.json"), key=lambda path: "digits" in path.stem):
         result = json.loads(path.read_text())
@@ -66,7 +74,7 @@ def load_results(folder):
 
 
 def replace(page, name, text):
-    """The page with `text` between the markers of `name`.
+    """Return the page with `text` between the markers of `name`.
 
     Raises
     ------
@@ -81,7 +89,7 @@ def replace(page, name, text):
 
 
 def sections(results, images):
-    """Markdown by marker, and the plots that it shows."""
+    """Return the Markdown for each marker, and save the plots that it shows."""
     texts = {"peers": "\n\n".join(code(*entry) for entry in CODE.items())}
     for work, of_work in results.items():
         parts = []
@@ -91,7 +99,7 @@ def sections(results, images):
             if work in PLOTS:
                 name = "-".join(filter(None, (work, result["dataset"]))) + ".png"
                 PLOTS[work](result, images / name)
-                parts.append(f"![{work}: {result['dataset'] or ''}](images/{name})")
+                parts.append(f"![Results: {name.removesuffix('.png')}](images/{name})")
         texts[work] = "\n\n".join(part for part in parts if part)
     return texts
 
@@ -100,11 +108,11 @@ def sections(results, images):
 
 
 def conditions(result):
-    """What the figures depend on, in a sentence."""
+    """Describe the machine, the versions and the data set in one sentence."""
     machine = result["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
     title = f"**{result['dataset']}.** " if result["dataset"] else ""
-    quick = "**A quick run: its figures mean nothing.** " if result["quick"] else ""
+    quick = "**A quick run: the figures are meaningless.** " if result["quick"] else ""
     return (
         f"{title}{quick}{machine['date']}, {machine['processor']} "
         f"({machine['instructions']}), {machine['threads']} of {machine['cores']} cores, "
@@ -113,13 +121,13 @@ def conditions(result):
 
 
 def table(head, rows):
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def ratios_table(result, ratios):
-    """A table of paired ratios, each with its bar."""
+    """Return a table of paired ratios and their targets."""
     rows = []
     for ratio in ratios:
         bar = bar_for(result["work"], result["dataset"], ratio["name"])
@@ -138,28 +146,28 @@ def ratios_table(result, ratios):
 
 
 def title_of(ratio):
-    """What was divided by what, in words."""
+    """Describe the numerator and the denominator of a ratio."""
     title = " / ".join(label(part) for part in ratio["name"].split(" / "))
     if "stands_for" in ratio:
         peer = ratio["stands_for"].split(" / ")[1]
-        title += f", which is {label(peer)}"
+        title += f", here: {label(peer)}"
     return title
 
 
 def number(value):
-    """Three digits of a number."""
+    """Format a number with three digits."""
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def training_tables(result):
     figures = result["figures"]
-    shape = f"{figures['n_rows']:,} rows of {figures['n_features']} columns"
-    texts = [f"Seconds of an epoch, {shape}:", ratios_table(result, figures["epochs"])]
+    shape = f"{figures['n_rows']:,} samples with {figures['n_features']} features"
+    texts = [f"Seconds per epoch, {shape}:", ratios_table(result, figures["epochs"])]
     fits = figures["fits"]
     if fits:
         epochs = f"{fits[0]['epochs']} epoch" + "s" * (fits[0]["epochs"] > 1)
         texts += [
-            f"Seconds of a whole fit of {epochs}, all set-up and compilation included:",
+            f"Seconds of a complete fit of {epochs}, with setup and compilation:",
             ratios_table(result | {"work": "fits"}, fits),
         ]
     errors = [
@@ -167,13 +175,15 @@ def training_tables(result):
         for name, error in figures["test_errors"].items()
         if error is not None
     ]
-    texts.append(f"Mean squared error on the test rows after it: {'; '.join(errors)}.")
+    texts.append(
+        f"Mean squared error on the test samples after this fit: {'; '.join(errors)}."
+    )
     texts += [limit_text(figures), options_text(figures), left_out_text(figures)]
     return texts
 
 
 def limit_text(figures):
-    """The rates behind the limit of the matrix products."""
+    """Describe the rates that give the limit of the matrix products."""
     seconds = {r["name"]: r["other_seconds"] for r in figures["epochs"]}
     limits = {r["name"]: r["seconds"] for r in figures["epochs"]}
     square, recipe = "product-square / skae", "product-recipe / skae"
@@ -181,29 +191,26 @@ def limit_text(figures):
         return ""
     giga = figures["operations_per_epoch"] / 1e9
     return (
-        f"An epoch's matrix products are {giga:.4g} GFLOP. This machine does "
-        f"{giga / limits[square]:.3g} GFLOP/s in products of 2048 x 2048 matrices, and "
-        f"{giga / limits[recipe]:.3g} in products of the recipe's own shapes, weights "
-        f"and batches; skae's epoch, with all that is not a product, is at "
-        f"{giga / seconds[square]:.3g}."
+        f"The matrix products of an epoch need {giga:.4g} GFLOP. This machine reaches "
+        f"{giga / limits[square]:.3g} GFLOP/s for products of 2048 x 2048 matrices and "
+        f"{giga / limits[recipe]:.3g} GFLOP/s for products with the shapes of the "
+        f"recipe. A complete epoch of skae reaches {giga / seconds[square]:.3g} GFLOP/s."
     )
 
 
 def options_text(figures):
-    """How Keras's models were compiled."""
+    """Describe how the Keras models were compiled."""
     options = "; ".join(
         f"{label(name)}: " + ", ".join(f"{k}={v!r}" for k, v in chosen.items())
         for name, chosen in figures["options"].items()
     )
-    return f"Fastest ways to compile, as tried out in this run: {options}." * bool(
-        options
-    )
+    return f"Fastest compilation options in this run: {options}." if options else ""
 
 
 def left_out_text(figures):
-    """Peers that were not measured, and why."""
+    """List the peers that were not measured, and why."""
     reasons = [f"{label(k)} ({v})" for k, v in figures["left_out"].items()]
-    return f"Left out: {'; '.join(reasons)}." if reasons else ""
+    return f"Not measured: {'; '.join(reasons)}." if reasons else ""
 
 
 def quality_tables(result):
@@ -223,9 +230,9 @@ def quality_tables(result):
         for fit in last
     ]
     return [
-        f"The target is {figures['target']:.5f}; skae needs {figures['max_epochs']} "
-        "epochs to get there with each of three seeds.",
-        table(["", "epochs", "mean squared error, test rows", "s"], rows),
+        f"The target error is {figures['target']:.5f}. skae reaches it in "
+        f"{figures['max_epochs']} epochs with each of three seeds.",
+        table(["", "epochs", "mean squared error (test)", "seconds"], rows),
         ratios_table(result, figures["fits"]),
         left_out_text(figures),
     ]
@@ -241,7 +248,7 @@ def transform_tables(result):
     chunks = "; ".join(f"{k}: {v:,}" for k, v in figures["chunks"].items())
     return [
         ratios_table(result, figures["throughput"] + figures["one_row"]),
-        f"Rows in the best chunks: {chunks}.",
+        f"Samples per chunk in the best chunks: {chunks}.",
     ]
 
 
@@ -256,14 +263,14 @@ def memory_tables(result):
         limit = f"{case['limit'] / 1e6:.0f} MB" if "limit" in case else "none"
         bar = bar_for("memory", None, name)
         if "error" in case:
-            rows.append([name, size, limit, f"did not run: {case['error']}", "", ""])
+            rows.append([name, size, limit, f"failed: {case['error']}", "", ""])
             continue
         in_memory = [
             f"{case[k] / 1e6:.0f} MB" for k in ("fit_anonymous", "transform_anonymous")
         ]
         verdict = bar.show(case["fit"]) if bar else ""
         rows.append([name, size, limit, *in_memory, verdict])
-    head = ["X", "its size", "limit of the process", "fit", "transform", "bar"]
+    head = ["X", "size", "memory limit", "fit", "transform", "target"]
     return [table(head, rows)]
 
 
@@ -274,7 +281,7 @@ def growth_tables(result):
         values = f"{curve['values'][0]:,} to {curve['values'][-1]:,}"
         slopes = [f"{curve[f'{unit}_slope']:.2f}" for unit in ("seconds", "bytes")]
         rows.append([axis, values, *slopes, fixed])
-    head = ["", "from, to", "slope of time", "slope of memory", "the others"]
+    head = ["", "range", "slope of time", "slope of memory", "fixed"]
     return [table(head, rows)]
 
 
@@ -294,7 +301,7 @@ TABLES = {
 
 
 def code(title, source):
-    """Named parts of a module, folded; as text, for the page is no place to run them."""
+    """Return named parts of a module as a folded block of text."""
     name, wanted = source
     text = (FOLDER / name).read_text()
     parts = [

@@ -1,19 +1,19 @@
-"""Batches of rows on the training device, from memory or from a stream."""
+"""Batches of samples on the training device, from memory or out-of-core."""
 
 import concurrent.futures
 import math
 
 import torch
 
-# Of the rows that are not held on the device, what is read and moved at a time.
+# Bytes to read and move at a time, for samples that are not held on the device.
 CHUNK_BYTES = 16 * 2**20
 
-# The share of a device's free memory that the rows may take, beside the network.
+# The share of a GPU's free memory that the samples may take beside the network.
 MEMORY_SHARE = 0.7
 
 
-def place(rows, device):
-    """Rows where training takes them from: on the device where they fit.
+def make_source(rows, device):
+    """Return where training takes its samples from: the device, if they fit there.
 
     Parameters
     ----------
@@ -22,84 +22,124 @@ def place(rows, device):
 
     Returns
     -------
-    Resident, Hosted or Streamed
+    ArraySource, DeviceSource, HostSource or StreamSource
     """
     if rows.streamed:
-        return Streamed(rows, device)
-    tensor = rows.tensor()
+        return StreamSource(rows, device)
+    array = rows.in_memory()
+    if device.type == "cpu":
+        return ArraySource(array)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if tensor.nbytes > MEMORY_SHARE * free:
-            return Hosted(tensor, device)
+        if array.nbytes > MEMORY_SHARE * free:
+            return HostSource(array, device)
     try:
-        return Resident(
-            tensor.to(device),
-            read_only=device.type == "cpu" and not rows.array.flags.writeable,
-        )
+        return DeviceSource(torch.tensor(array, device=device))
     except torch.OutOfMemoryError:  # the allocator found less than was free
-        return Hosted(tensor, device)
+        return HostSource(array, device)
 
 
-class Resident:
-    """Rows that lie on the training device as one tensor.
+def batch_sizes(n_rows, batch_size):
+    """Yield the size of each batch; a single last row joins the batch before it.
+
+    Batch normalization cannot train on one row.
+    """
+    n_whole, rest = divmod(n_rows, batch_size)
+    if rest == 1 and n_whole and batch_size > 1:
+        n_whole, rest = n_whole - 1, batch_size + 1
+    for _ in range(n_whole):
+        yield batch_size
+    if rest:
+        yield rest
+
+
+class ArraySource:
+    """Samples of a NumPy array, for training on the CPU.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, n_features)
+        Only read: each batch is a copy.
+    """
+
+    def __init__(self, array):
+        self.array = array
+
+    def __len__(self):
+        return len(self.array)
+
+    def batches(self, index, batch_size, generator):
+        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        index = permuted(index, len(self), generator)
+        n_rows, start = len(self) if index is None else len(index), 0
+        index = None if index is None else index.numpy()
+        for size in batch_sizes(n_rows, batch_size):
+            stop = start + size
+            if index is None:
+                batch = self.array[start:stop].copy()
+            else:
+                batch = self.array.take(index[start:stop], axis=0)
+            yield torch.from_numpy(batch).float()
+            start = stop
+
+
+class DeviceSource:
+    """Samples on the training device, as one tensor.
 
     Parameters
     ----------
     tensor : torch.Tensor of shape (n_samples, n_features)
-    read_only : bool, default=False
-        Whether its memory is the caller's, and not to be written to.
     """
 
-    def __init__(self, tensor, *, read_only=False):
+    def __init__(self, tensor):
         self.tensor = tensor
-        self.read_only = read_only
 
     def __len__(self):
         return len(self.tensor)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, in a random order where asked."""
-        index = in_order(index, len(self), generator)
+        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        index = permuted(index, len(self), generator)
         if index is None:
-            for rows in self.tensor.split(batch_size):
-                yield rows.clone().float() if self.read_only else rows.float()
-            return
-        for batch in index.to(self.tensor.device).split(batch_size):
+            index = torch.arange(len(self), device="cpu")
+        sizes = list(batch_sizes(len(index), batch_size))
+        for batch in index.to(self.tensor.device).split(sizes):
             yield self.tensor.index_select(0, batch).float()
 
 
-class Hosted:
-    """Rows in the CPU's memory, too many for the training device's.
+class HostSource:
+    """Samples in the CPU's memory that are too large for the device's.
 
     Parameters
     ----------
-    tensor : torch.Tensor of shape (n_samples, n_features)
-        On the CPU.
+    array : ndarray of shape (n_samples, n_features)
     device : torch.device
     """
 
-    def __init__(self, tensor, device):
-        self.tensor = tensor
+    def __init__(self, array, device):
+        self.array = array
         self.device = device
 
     def __len__(self):
-        return len(self.tensor)
+        return len(self.array)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, in a random order where asked."""
-        index = in_order(index, len(self), generator)
+        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
-        n_rows = chunk_rows(self.tensor.shape[1] * self.tensor.element_size(), batch_size)
-        chunks = (self.tensor.index_select(0, part) for part in index.split(n_rows))
-        for chunk in ahead(on_device(chunks, self.device), self.device):
-            yield from chunk.float().split(batch_size)
+        n_rows = rows_per_chunk(self.array.strides[0], batch_size)
+        chunks = (
+            torch.from_numpy(self.array.take(part.numpy(), axis=0))
+            for part in index.split(n_rows)
+        )
+        yield from rebatched(chunks, len(index), batch_size, self.device)
 
 
-class Streamed:
-    """Rows that are read from a map or a file, one chunk after the other.
+class StreamSource:
+    """Samples that are read from a memory map or a file, chunk after chunk.
 
-    In random order, the chunks are shuffled among each other and the rows within each.
+    In random order, the chunks are shuffled, and the rows within each.
 
     Parameters
     ----------
@@ -115,51 +155,40 @@ class Streamed:
         return len(self.rows)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index` (sorted), in random order or not.
-
-        Only the last batch may be a short one: what a chunk leaves over begins the next.
-        """
-        rest = None
-        chunks = on_device(self._chunks(index, batch_size, generator), self.device)
-        for chunk in ahead(chunks, self.device):
-            if rest is not None:
-                chunk = torch.cat([rest, chunk])
-            n_whole = len(chunk) - len(chunk) % batch_size
-            if n_whole:
-                yield from chunk[:n_whole].split(batch_size)
-            rest = chunk[n_whole:].clone() if n_whole < len(chunk) else None
-        if rest is not None:
-            yield rest
+        """Yield float32 batches of the rows at `index` (sorted), shuffled if asked."""
+        n_rows = len(self) if index is None else len(index)
+        chunks = self._chunks(index, batch_size, generator)
+        yield from rebatched(chunks, n_rows, batch_size, self.device)
 
     def _chunks(self, index, batch_size, generator):
-        n_rows = chunk_rows(4 * self.rows.n_features, batch_size)
+        n_rows = rows_per_chunk(4 * self.rows.n_features, batch_size)
         starts = torch.arange(0, len(self), n_rows, device="cpu")
-        starts = starts if generator is None else in_order(starts, len(self), generator)
+        starts = starts if generator is None else permuted(starts, len(self), generator)
         for start in starts.tolist():
             stop, within = min(start + n_rows, len(self)), None
             if index is not None:
                 within = index[(index >= start) & (index < stop)] - start
                 if not len(within):
                     continue
-            chunk = self.rows.read(start, stop)
-            within = in_order(within, len(chunk), generator)
+            chunk, _ = self.rows.read(start, stop)
+            within = permuted(within, len(chunk), generator)
             yield chunk if within is None else chunk.index_select(0, within)
 
 
 class Batches:
-    """The batches of some rows, in a new random order on every pass where asked.
+    """The batches of some samples, in a new random order in every pass if asked.
 
-    Yields each batch twice, as skorch's (input, target): an autoencoder's target
+    Yields each batch twice, as skorch's (input, target): the target of an autoencoder
     is its input.
 
     Parameters
     ----------
-    source : Resident, Hosted or Streamed
+    source : ArraySource, DeviceSource, HostSource or StreamSource
     batch_size : int
     generator : torch.Generator or None
-        Draws the order of the rows; None keeps it.
+        Draws the order of the samples; None keeps it.
     index : torch.Tensor or None
-        Numbers of the rows to take; None takes all.
+        Numbers of the samples to take; None takes all.
     """
 
     def __init__(self, source, batch_size, generator=None, index=None):
@@ -170,15 +199,20 @@ class Batches:
         self.n_rows = len(source) if index is None else len(index)
 
     def __len__(self):
-        return math.ceil(self.n_rows / self.batch_size)
+        n_batches = math.ceil(self.n_rows / self.batch_size)
+        joined = self.n_rows % self.batch_size == 1 and 1 < self.batch_size < self.n_rows
+        return n_batches - joined
 
     def __iter__(self):
-        for rows in self.source.batches(self.index, self.batch_size, self.generator):
-            yield rows, rows
+        for X in self.source.batches(self.index, self.batch_size, self.generator):
+            yield X, X
 
 
-def in_order(index, n_rows, generator):
-    """The numbers of the rows in the order to take them; None for all as they come."""
+def permuted(index, n_rows, generator):
+    """Return row numbers in random order; as they are without a generator.
+
+    `index` None is all rows, and is returned where they stay in order.
+    """
     if generator is None:
         return index
     n_rows = n_rows if index is None else len(index)
@@ -186,13 +220,34 @@ def in_order(index, n_rows, generator):
     return order if index is None else index[order]
 
 
-def chunk_rows(row_bytes, batch_size):
-    """Rows in a chunk: whole batches, as many as `CHUNK_BYTES` hold."""
-    return max(CHUNK_BYTES // (row_bytes * batch_size), 1) * batch_size
+def rows_per_chunk(row_bytes, batch_size):
+    """Return the number of rows in a chunk: whole batches of about `CHUNK_BYTES`."""
+    return max(CHUNK_BYTES // max(row_bytes * batch_size, 1), 1) * batch_size
 
 
-def on_device(chunks, device):
-    """Move chunks to the device; to CUDA's from pinned memory, without waiting."""
+def rebatched(chunks, n_rows, batch_size, device):
+    """Yield float32 batches on the device from chunks of any size.
+
+    Parameters
+    ----------
+    chunks : iterator of torch.Tensor
+        On the CPU; `n_rows` rows together.
+    n_rows, batch_size : int
+    device : torch.device
+    """
+    sizes = batch_sizes(n_rows, batch_size)
+    size, rest = next(sizes), None
+    for chunk in prefetched(moved(chunks, device), device):
+        chunk = chunk if rest is None else torch.cat([rest, chunk])
+        start = 0
+        while size is not None and start + size <= len(chunk):
+            yield chunk[start : start + size].float()
+            start, size = start + size, next(sizes, None)
+        rest = chunk[start:].clone() if start < len(chunk) else None
+
+
+def moved(chunks, device):
+    """Move chunks to the device; to CUDA from pinned memory, without waiting."""
     for chunk in chunks:
         if device.type == "cuda":
             yield chunk.pin_memory().to(device, non_blocking=True)
@@ -200,13 +255,13 @@ def on_device(chunks, device):
             yield chunk.to(device)
 
 
-def ahead(chunks, device):
-    """The same chunks; for another device, each is prepared while the last is used."""
+def prefetched(chunks, device):
+    """Yield the chunks; for another device, prepare each while the last one is used."""
     if device.type == "cpu":
         yield from chunks
         return
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = reader.submit(next, chunks, None)
+        upcoming = reader.submit(next, chunks, None)
+        while (chunk := upcoming.result()) is not None:
+            upcoming = reader.submit(next, chunks, None)
             yield chunk

@@ -1,38 +1,142 @@
-"""The forms that data come in: flat rows, images, and the range of their values."""
+"""The one door for X: any input is checked here, once, and becomes `Rows`."""
 
+import contextlib
 import math
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+import torch
+from sklearn import get_config
+from sklearn.utils.validation import check_array, validate_data
 
-from skae._data.rows import Rows, is_stream
-from skae.exceptions import OutputRangeWarning, warn
-from skae.nn.networks import ACTIVATION_RANGES
+from skae._data import array_api
+from skae._data.rows import Rows, is_out_of_core
 
-# How far values may leave the output's interval unremarked; and where they are only
-# encoded, for which the output does not matter, before it must be the wrong scale.
-RANGE_TOLERANCE = 1e-3
-ENCODING_TOLERANCE = 0.5
+REAL_KINDS = "biuf"
 
-# How far scaling to [0, 1] in float32 may miss it.
-ROUNDING = 1e-6
+# Parts of the messages by which NumPy, pandas, polars and scikit-learn refuse data.
+RAGGED_SIGNS = ("inhomogeneous", "setting an array element with a sequence")
+NOT_NUMBERS_SIGNS = (
+    "could not convert",
+    "float() argument",
+    "Cannot cast",
+    "cannot be converted",
+    "arrays of bytes/strings",
+)
+
+
+def check_X(estimator, X, *, reset):
+    """Check everything about `X` but its values, which are checked as they are read.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With `reset`, gets ``n_features_in_`` and ``feature_names_in_``; otherwise `X` is
+        compared with these and with the shape of its images, ``image_shape_``.
+    X : array-like of shape (n_samples, n_features)
+        Samples, or images (n_samples, height, width) or (n_samples, channels, height,
+        width), in any container that scikit-learn takes, a torch tensor, or an array that
+        is read by slices.
+    reset : bool
+        Whether the estimator is being fitted.
+
+    Returns
+    -------
+    rows : Rows
+        The samples, flat.
+    image_shape : tuple of int or None
+        The shape of one image; None if `X` has two dimensions.
+
+    Raises
+    ------
+    ValueError
+        If `X` has a wrong shape, no samples, or values that are no real numbers.
+    TypeError
+        If `X` is sparse.
+    """
+    given = type(X).__name__
+    X = as_array(X)
+    X, image_shape = flatten_images(X)
+    if not reset:
+        check_image_shape(image_shape, estimator.image_shape_, type(estimator).__name__)
+    if is_out_of_core(X):
+        return _check_out_of_core(estimator, X, reset), image_shape
+    with _readable_errors(given):
+        # Without the check of values, which skae makes chunk by chunk: no copy in
+        # float64, no second pass.
+        array = validate_data(
+            estimator, X, reset=reset, order="C", ensure_all_finite=False
+        )
+    _refuse_other_types(array.dtype, given)
+    return Rows(array), image_shape
+
+
+def check_codes(X, n_components, name):
+    """Check latent codes and return them as `Rows`.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_components)
+    n_components : int
+    name : str
+        Class of the estimator.
+    """
+    given, X = type(X).__name__, as_array(X)
+    with _readable_errors(given):
+        codes = check_array(X, order="C", ensure_all_finite=False)
+    _refuse_other_types(codes.dtype, given)
+    if codes.shape[1] != n_components:
+        raise ValueError(
+            f"X has {codes.shape[1]} columns, but {name} expects latent codes with "
+            f"{n_components} components, as transform returns them."
+        )
+    return Rows(codes)
+
+
+def as_array(X):
+    """Return a torch tensor or an array of another library as NumPy's, the rest as it is.
+
+    Sparse data, data sets and masked values are refused.
+    """
+    refuse_sparse(X)
+    if isinstance(X, torch.Tensor):
+        return _tensor_to_numpy(X)
+    if isinstance(X, torch.utils.data.Dataset):
+        raise TypeError(
+            f"X is a {type(X).__name__}; must be an array of samples. Pass its tensor or "
+            "array, such as dataset.tensors[0] or dataset.data."
+        )
+    if X is None or isinstance(X, str | bytes | dict | set) or hasattr(X, "__next__"):
+        raise ValueError(
+            f"Expected X to be a 2D array of samples, got {type(X).__name__} instead. "
+            "Reshape your data to (n_samples, n_features)."
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        if np.ma.is_masked(X):
+            raise ValueError(
+                "X is a masked array with masked values; all values must be given. "
+                "Impute them, for example by X.filled(numpy.nan) and SimpleImputer."
+            )
+        return np.asarray(X)
+    if get_config()["array_api_dispatch"]:
+        return array_api.to_numpy(X)
+    return X
 
 
 def flatten_images(X):
-    """Flat rows of `X`, and the shape of one of its images.
+    """Return flat samples and the shape of one image.
 
     Parameters
     ----------
     X : array-like
-        Rows (n_samples, n_features), which are left as they are, or images
+        Samples (n_samples, n_features), which stay as they are, or images
         (n_samples, height, width) or (n_samples, channels, height, width).
 
     Returns
     -------
     X : array-like of shape (n_samples, n_features)
-        A stream of images is left as it is: `Rows` flattens what it reads.
-    shape : tuple of int or None
-        What is behind n_samples where `X` holds images, else None.
+        Out-of-core images stay as they are: `Rows` flattens what it reads.
+    image_shape : tuple of int or None
+        The shape of one image; None if `X` has no more than two dimensions.
 
     Raises
     ------
@@ -44,122 +148,140 @@ def flatten_images(X):
     n_dimensions = len(getattr(X, "shape", (0, 0)))
     if n_dimensions < 3:
         return X, None
-    shape = tuple(X.shape[1:])
     if n_dimensions > 4:
         raise ValueError(
-            f"X has {n_dimensions} dimensions; expected rows (n_samples, n_features), "
+            f"X has {n_dimensions} dimensions; must be samples (n_samples, n_features), "
             "or images (n_samples, height, width) or (n_samples, channels, height, "
-            "width). X.reshape(len(X), -1) makes rows of anything."
+            "width). X.reshape(len(X), -1) flattens any array."
         )
-    if not is_stream(X):
+    shape = tuple(X.shape[1:])
+    if not is_out_of_core(X):
         X = np.asarray(X).reshape(X.shape[0], math.prod(shape))
     return X, shape
 
 
 def looks_channels_last(image_shape):
-    """Whether (channels, height, width) is rather (height, width, channels)."""
+    """Return whether (channels, height, width) is rather (height, width, channels)."""
     first, second, third = image_shape
     return first > 4 and second > 4 and third in (1, 3, 4)
 
 
-def channels_last_error(image_shape):
-    """What to say of images whose shape looks channels-last."""
+def channels_last_message(image_shape):
+    """Return the error message for images whose shape looks channels-last."""
     return (
-        f"X holds images of shape {image_shape}, which look channels-last; expected "
-        "(channels, height, width). Write X.transpose(0, 3, 1, 2) (for a torch tensor, "
-        f"X.permute(0, 3, 1, 2)). If there really are {image_shape[0]} channels, give "
-        f"ConvAutoencoder image_shape={image_shape}, and other estimators rows: "
-        "X.reshape(len(X), -1)."
+        f"X contains images of shape {image_shape}, which look channels-last; must be "
+        "(channels, height, width). Use X.transpose(0, 3, 1, 2), or X.permute(0, 3, 1, "
+        f"2) for a torch tensor. If the images have {image_shape[0]} channels, set "
+        f"image_shape={image_shape} of ConvAutoencoder, or pass X.reshape(len(X), -1) to "
+        "other estimators."
     )
 
 
+def with_channels(image_shape):
+    """Return (channels, height, width) for the shape of an image, None for None."""
+    return None if image_shape is None else (1, *image_shape)[-3:]
+
+
 def check_image_shape(image_shape, fitted_shape, name):
-    """Raise a ValueError for images of another shape than those that `fit` saw.
+    """Raise a ValueError for images of another shape than those of `fit`.
 
     Parameters
     ----------
-    image_shape, fitted_shape : tuple of int or None
-        (channels, height, width); None of flat rows, which are always taken.
+    image_shape : tuple of int or None
+        None for flat samples, which are always allowed.
+    fitted_shape : tuple of int or None
+        (channels, height, width).
     name : str
-        Name of the estimator's class.
+        Class of the estimator.
     """
+    image_shape = with_channels(image_shape)
     if image_shape is None or image_shape == fitted_shape:
         return
     if looks_channels_last(image_shape):
-        raise ValueError(channels_last_error(image_shape))
+        raise ValueError(channels_last_message(image_shape))
     if fitted_shape is not None:
         raise ValueError(
-            f"X holds images of shape {image_shape} (channels, height, width), but this "
-            f"{name} was fitted on images of shape {fitted_shape}. Of one image alone, "
-            "X[None] makes an array of one."
+            f"X contains images of shape {image_shape} (channels, height, width), but "
+            f"this {name} was fitted on images of shape {fitted_shape}. For a single "
+            "image, pass X[None]."
         )
 
 
 def refuse_sparse(X):
-    """Raise a TypeError if `X` is a sparse matrix or array."""
-    if hasattr(X, "toarray"):
+    """Raise a TypeError if `X` is sparse."""
+    is_sparse_tensor = isinstance(X, torch.Tensor) and X.layout != torch.strided
+    if hasattr(X, "toarray") or is_sparse_tensor:
+        dense = "X.to_dense()" if is_sparse_tensor else "X.toarray()"
         raise TypeError(
-            "Sparse data was passed for X, but dense data is required. Use X.toarray(); "
+            f"Sparse data was passed for X, but dense data is required. Use {dense}; "
             "in a Pipeline, OneHotEncoder(sparse_output=False) or "
             "ColumnTransformer(..., sparse_threshold=0)."
         )
 
 
-def refuse_text(X):
-    """Raise a ValueError if `X` is an array of strings, numeric-looking ones too."""
-    if getattr(getattr(X, "dtype", None), "kind", None) in ("S", "U"):
-        raise ValueError(text_error(type(X).__name__))
-
-
-def text_error(kind):
-    """What to say of data that hold text."""
-    return (
-        f"X holds text (in a {kind}); expected numbers. Encode text columns first, for "
-        "example with OneHotEncoder(sparse_output=False) in a ColumnTransformer."
-    )
-
-
-def choose_output_activation(output_activation, loss, low, high):
-    """What "auto" means for values from `low` to `high`, and whether the loss fits it.
-
-    Raises
-    ------
-    ValueError
-        If the loss is the cross-entropy and a value lies outside [0, 1], or the
-        output activation is not the sigmoid that it needs.
-    """
-    in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
-    if loss == "binary_cross_entropy":
-        if not in_0_1:
-            raise ValueError(
-                "loss='binary_cross_entropy' needs values in [0, 1], but X ranges from "
-                f"{low:.7g} to {high:.7g}. Scale X with MinMaxScaler, or use "
-                "loss='squared_error'."
-            )
-        if output_activation not in ("auto", "sigmoid"):
-            raise ValueError(
-                "loss='binary_cross_entropy' needs output_activation='sigmoid' or "
-                f"'auto', but got {output_activation!r}."
-            )
-        return "sigmoid"
-    if output_activation == "auto":
-        return "sigmoid" if in_0_1 else "identity"
-    return output_activation
-
-
-def warn_out_of_range(low, high, output_activation, slack=RANGE_TOLERANCE):
-    """Warn where values leave what the output activation can put out by over `slack`."""
-    least, most = ACTIVATION_RANGES[output_activation]
-    if math.isinf(least):
-        return
-    if low < least - slack or high > most + slack:
-        warn(
-            f"X ranges from {low:.5g} to {high:.5g}, but reconstructions stay in "
-            f"[{least:g}, {most:g}], what output_activation={output_activation!r} can "
-            "put out. Scale X into that interval (MinMaxScaler(clip=True) does it for "
-            "[0, 1]), or fit with output_activation='identity'.",
-            OutputRangeWarning,
+def _check_out_of_core(estimator, X, reset):
+    kind = type(X).__name__
+    if not all(isinstance(side, int | np.integer) for side in X.shape):
+        raise ValueError(
+            f"X, a {kind}, has shape {X.shape}, with unknown sizes; they must be known. "
+            "For a dask array, call X.compute_chunk_sizes() first."
         )
+    _refuse_other_types(X.dtype, kind)
+    rows = Rows(X, streamed=True)
+    if not len(rows) or not rows.n_features:
+        raise ValueError(
+            f"X, a {kind}, has shape {tuple(X.shape)}; at least 1 sample and 1 feature "
+            "are required."
+        )
+    stand_in = np.broadcast_to(np.float32(0), (len(rows), rows.n_features))
+    validate_data(estimator, stand_in, reset=reset, skip_check_array=True)
+    return rows
+
+
+def _tensor_to_numpy(X):
+    """Return a tensor's values, without its gradient; bfloat16 becomes float32."""
+    if X.is_meta:
+        raise ValueError("X is a tensor on the meta device, which holds no values.")
+    X = X.detach().cpu()
+    if X.dtype == torch.bfloat16:
+        X = X.float()
+    try:
+        return X.resolve_conj().resolve_neg().numpy()
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"X is a tensor of type {X.dtype}; must hold real numbers, for example "
+            "X.float()."
+        ) from error
+
+
+@contextlib.contextmanager
+def _readable_errors(given):
+    """Say what to do about data that are no numbers, instead of how NumPy failed."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        text = str(error)
+        if any(sign in text for sign in RAGGED_SIGNS):
+            raise ValueError(
+                f"X, a {given}, has rows of different lengths; all samples must have the "
+                "same number of features."
+            ) from error
+        if any(sign in text for sign in NOT_NUMBERS_SIGNS):
+            raise ValueError(_not_numbers_message(given)) from error
+        raise
+
+
+def _refuse_other_types(dtype, given):
+    if np.dtype(dtype).kind not in REAL_KINDS:
+        raise ValueError(_not_numbers_message(given, f" of type {dtype}"))
+
+
+def _not_numbers_message(given, kind=""):
+    return (
+        f"X, a {given}, contains values{kind} that are not real numbers. Encode "
+        "categories and text, for example with OneHotEncoder(sparse_output=False) or "
+        "OrdinalEncoder, and turn dates into numbers."
+    )
 
 
 def _array_unless_ragged(sequence):
@@ -167,49 +289,3 @@ def _array_unless_ragged(sequence):
         return np.asarray(sequence)
     except ValueError:
         return sequence
-
-
-def validated_rows(estimator, X, *, reset):
-    """Check all of `X` but its values, which `Rows` checks as they are read.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Gets, or is compared with, the number and names of the features.
-    X : array-like of shape (n_samples, n_features)
-        A stream of images may have more dimensions.
-    reset : bool
-        Whether the estimator is being fitted.
-
-    Returns
-    -------
-    Rows
-    """
-    refuse_text(X)
-    if is_stream(X):
-        return _stream(estimator, X, reset)
-    try:
-        # Its own copy would be in float64 from lists, and its check of the values slow.
-        rows = validate_data(
-            estimator, X, reset=reset, order="C", ensure_all_finite=False
-        )
-    except ValueError as error:
-        if "could not convert string" in str(error):
-            raise ValueError(text_error(type(X).__name__)) from error
-        raise
-    return Rows(rows)
-
-
-def _stream(estimator, X, reset):
-    kind = type(X).__name__
-    if X.dtype.kind not in "biuf":
-        raise ValueError(f"X, a {kind}, holds {X.dtype}; expected real numbers.")
-    rows = Rows(X, streamed=True)
-    if not len(rows) or not rows.n_features:
-        raise ValueError(
-            f"X, a {kind}, has shape {tuple(X.shape)}; a minimum of 1 row and 1 feature "
-            "is required."
-        )
-    shape_of_rows = np.broadcast_to(np.float32(0), (len(rows), rows.n_features))
-    validate_data(estimator, shape_of_rows, reset=reset, skip_check_array=True)
-    return rows

@@ -1,24 +1,28 @@
-"""The rows of X, wherever they lie: read some at a time, flat, and checked."""
+"""Rows: the samples of X, in memory or out-of-core, read some at a time and checked."""
 
 import math
 
 import numpy as np
 import torch
+from sklearn import get_config
 
-# What torch can hold as it is, at no more than float32's size.
+# Types that torch can hold as they are, at no more than the size of float32.
 SMALL_TYPES = {np.dtype(name) for name in ("float32", "float16", "uint8", "int8", "bool")}
 
-# Rows of a stream that are read together where some are picked.
-STREAM_RUN = 100
+# Neighbouring rows of out-of-core data that are read together for a subsample.
+RUN_LENGTH = 100
 
-# What is read at a time where the rows are only looked through.
-CHUNK_BYTES = 4 * 2**20
+# Bytes to read at a time in a pass over all values.
+PASS_BYTES = 4 * 2**20
+
+EMPTY_RANGE = (math.inf, -math.inf)
 
 
-def is_stream(X):
-    """Whether the rows of `X` are to be read some at a time: a map, or a file's data set.
+def is_out_of_core(X):
+    """Return whether `X` is read by slices: a memory map, or a file's data set.
 
-    That is what slices and tells its shape and NumPy type, and is no array in memory.
+    That is an object that slices and has a shape and a NumPy dtype, but holds no array
+    in memory.
     """
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap) and X.ndim > 1
@@ -30,23 +34,23 @@ def is_stream(X):
 
 
 class Rows:
-    """Flat rows of an array that slices.
+    """The samples of an array that slices, flattened.
+
+    Whatever is read is a copy: the array itself is never written to.
 
     Parameters
     ----------
     array : array-like of shape (n_samples, ...)
-        A NumPy array, or what has `shape`, `dtype` and slices that NumPy can take.
+        A NumPy array, or an object with `shape`, `dtype` and slices that NumPy reads.
     streamed : bool, default=False
-        Whether it is never to be held in memory as a whole.
+        Whether the array is never to be held in memory as a whole.
 
     Attributes
     ----------
     n_features : int
-        Number of elements of a row.
+        Number of elements of a sample.
     dtype : torch.dtype
-        What to compute in: float64 where the array is, else float32.
-    range : tuple of float
-        The least and the greatest value that was read so far.
+        Type of the results: float64 if the array has it, else float32.
     """
 
     def __init__(self, array, *, streamed=False):
@@ -55,140 +59,146 @@ class Rows:
         self.n_features = math.prod(array.shape[1:])
         kind, size = np.dtype(array.dtype).kind, np.dtype(array.dtype).itemsize
         self.dtype = torch.float64 if kind == "f" and size > 4 else torch.float32
-        self.range = (math.inf, -math.inf)
         self._shape = tuple(array.shape)
 
     def __len__(self):
         return self._shape[0]
 
     def read(self, start, stop, dtype=torch.float32):
-        """Rows `start` to `stop`, a CPU tensor (stop - start, n_features) of `dtype`.
+        """Return rows `start` to `stop`, checked, and their range.
+
+        Parameters
+        ----------
+        start, stop : int
+        dtype : torch.dtype, default=torch.float32
+
+        Returns
+        -------
+        rows : torch.Tensor of shape (stop - start, n_features)
+            A copy on the CPU.
+        value_range : tuple of float
+            The least and the greatest value.
 
         Raises
         ------
         ValueError
-            If a value is not finite, or the array no longer has the shape it had.
+            If a value is not finite, unless scikit-learn's ``assume_finite`` is set, or
+            if the array has changed its shape.
         """
-        return self._checked(start, stop, dtype).to(dtype)
-
-    def check(self):
-        """Read all rows as for training; returns the least and the greatest value."""
-        n_rows = max(CHUNK_BYTES // (4 * self.n_features), 1)
-        for start in range(0, len(self), n_rows):
-            self._checked(start, min(start + n_rows, len(self)), torch.float32)
-        return self.range
-
-    def _checked(self, start, stop, dtype):
         rows = self._slice(start, stop)
-        low, high = (float(value) for value in torch.aminmax(rows))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(_not_finite(rows, start))
-        if dtype == torch.float32 and max(-low, high) > torch.finfo(dtype).max:
-            raise ValueError(
-                f"X holds a value of size {max(-low, high):.5g}, beyond float32's "
-                f"largest, {torch.finfo(dtype).max:.5g}; training is in float32. Scale X "
-                "first, for example with StandardScaler."
-            )
-        self.range = (min(self.range[0], low), max(self.range[1], high))
-        return rows
+        value_range = _checked_range(rows, start, dtype)
+        return rows.to(dtype), value_range
 
-    def tensor(self):
-        """All rows in one CPU tensor: of a type of `SMALL_TYPES`, or else in float32.
+    def range(self):
+        """Read and check all rows; return the least and the greatest value."""
+        n_rows = max(PASS_BYTES // (4 * self.n_features), 1)
+        total = EMPTY_RANGE
+        for start in range(0, len(self), n_rows):
+            rows = self._slice(start, min(start + n_rows, len(self)), copy=False)
+            total = merge_ranges(total, _checked_range(rows, start, torch.float32))
+        return total
 
-        It shares the array's memory where that can be: not to be written to.
+    def in_memory(self):
+        """Return all rows as one array of a type of `SMALL_TYPES`, else in float32.
+
+        It shares the memory of X where possible, and must not be written to.
         """
         array = self.array.reshape(len(self), self.n_features)
-        if array.dtype not in SMALL_TYPES | {np.dtype("float64")}:
-            array = array.astype(np.float32)
-        tensor = torch.from_numpy(_writeable(array))
-        return tensor.float() if tensor.dtype == torch.float64 else tensor
+        return array if array.dtype in SMALL_TYPES else array.astype(np.float32)
 
-    def some(self, n_rows, rng):
-        """Rows of about so many of these at random; the same where there are no more.
+    def subsample(self, n_rows, rng):
+        """Return the sorted numbers of about `n_rows` random rows, None for all rows.
 
-        Of a stream, they are runs of rows that stand together.
+        For out-of-core data, they form runs of neighbouring rows.
         """
         if len(self) <= n_rows:
-            return self
-        length = STREAM_RUN if self.streamed else 1
-        n_runs = n_rows // length
+            return None
+        length = RUN_LENGTH if self.streamed else 1
+        n_runs = max(n_rows // length, 1)
         starts = rng.choice(len(self) // length, n_runs, replace=False) * length
-        picked = Picked(self.array, np.sort(starts), length)
-        return Rows(picked, streamed=self.streamed)
+        return (np.sort(starts)[:, None] + np.arange(length)).ravel()
 
-    def _slice(self, start, stop):
-        """The rows as they are: no float yet, and not checked."""
+    def take(self, index):
+        """Return the `Rows` at the sorted numbers `index`; None takes all."""
+        if index is None:
+            return self
+        return Rows(RowSubset(self.array, index), streamed=self.streamed)
+
+    def _slice(self, start, stop, *, copy=True):
+        """Return rows as a tensor of their own type; without `copy`, not to be kept."""
         rows = np.asarray(self.array[start:stop])
         expected = (stop - start, *self._shape[1:])
         n_rows = self.array.shape[0]
         if rows.shape != expected or n_rows != len(self):
             raise ValueError(
                 f"X changed its size while it was read: rows {start} to {stop - 1} have "
-                f"shape {rows.shape}, expected {expected}, and there are "
-                f"{n_rows} rows, not {len(self)}. Leave X alone until fit or "
-                "transform has returned."
+                f"shape {rows.shape} instead of {expected}, and there are {n_rows} "
+                f"samples instead of {len(self)}. X must not change until fit or "
+                "transform returns."
             )
         rows = rows.reshape(len(rows), self.n_features)
         if rows.dtype not in SMALL_TYPES:
             double = self.dtype == torch.float64
             rows = rows.astype(np.float64 if double else np.float32, copy=False)
-        # What is in a file, or read-only, is not to be written to through the tensor.
-        is_kept = isinstance(self.array, np.memmap) or not rows.flags.writeable
-        return torch.from_numpy(rows.copy() if is_kept else rows)
+        if copy or not rows.flags.writeable or min(rows.strides) < 0:
+            rows = np.array(rows, order="C")
+        return torch.from_numpy(rows)
 
 
-class Picked:
-    """Some rows of an array that slices, in runs of as many that stand together.
+class RowSubset:
+    """Some rows of an array that slices.
 
     Parameters
     ----------
     array : array-like of shape (n_samples, ...)
-    starts : ndarray of int
-        The first row of each run.
-    length : int
-        Number of rows in each run.
+    index : ndarray of int
+        The sorted numbers of the rows.
     """
 
-    def __init__(self, array, starts, length):
+    def __init__(self, array, index):
         self.array = array
-        self.starts = starts
-        self.length = length
-        self.shape = (len(starts) * length, *array.shape[1:])
+        self.index = index
+        self.shape = (len(index), *array.shape[1:])
         self.dtype = array.dtype
 
     def __getitem__(self, part):
-        first, last = part.start // self.length, -(-part.stop // self.length)
-        runs = [
-            self.array[start : start + self.length]
-            for start in self.starts[first:last].tolist()
-        ]
-        within = part.start - first * self.length
-        return np.concatenate(runs)[within : within + part.stop - part.start]
+        index = self.index[part]
+        runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
+        return np.concatenate([self.array[run[0] : run[-1] + 1] for run in runs])
 
 
-def _writeable(array):
-    """A view that says it may be written to, which torch asks for, and must not be."""
-    if array.flags.writeable:
-        return array
-
-    class Memory:
-        __array_interface__ = array.__array_interface__ | {
-            "data": (array.__array_interface__["data"][0], False)
-        }
-        owner = array
-
-    return np.asarray(Memory())
+def merge_ranges(first, second):
+    """Return the range of two sets of values from the range of each."""
+    return min(first[0], second[0]), max(first[1], second[1])
 
 
-def _not_finite(rows, start):
-    """What to say of rows with values that are not finite."""
+def _checked_range(rows, start, dtype):
+    """Return the range of some rows, the first of which has the number `start`."""
+    low, high = (float(value) for value in torch.aminmax(rows))
+    if get_config()["assume_finite"]:
+        return low, high
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(_not_finite_message(rows, start))
+    if dtype == torch.float32 and max(-low, high) > torch.finfo(dtype).max:
+        raise ValueError(
+            f"X contains a value of size {max(-low, high):.5g}; must be at most "
+            f"{torch.finfo(dtype).max:.5g}, since training is in float32. Scale X, for "
+            "example with StandardScaler."
+        )
+    return low, high
+
+
+def _not_finite_message(rows, start):
     bad = rows.isfinite().logical_not().any(dim=1).nonzero().ravel() + start
     kind = "NaN" if rows.isnan().any() else "infinity"
     named = ", ".join(map(str, bad[:3].tolist()))
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    way_out = "Fill in what is missing, for example with SimpleImputer"
+    way_out = (
+        "Impute missing values, for example with SimpleImputer"
+        if kind == "NaN"
+        else "Remove these values"
+    )
     return (
         f"Input X contains {kind}, in row{'s' if len(bad) > 1 else ''} {named}{more}; "
-        f"expected finite numbers. {way_out if kind == 'NaN' else 'Remove such values'} "
-        "first."
+        f"all values must be finite. {way_out}."
     )

@@ -1,9 +1,8 @@
-"""The callbacks of a fit: skorch's, as users give them or parameters stand for them."""
+"""The skorch callbacks of a fit: the user's, and those that parameters stand for."""
 
 import copy
-import dis
-import signal
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.utils import noop
@@ -15,22 +14,26 @@ EARLY_STOPPING = "skae_early_stopping"  # the name of the parameter's callback
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-def are_callbacks(value):
-    """Whether `value` is a list of skorch callbacks, each with a name or without."""
+def is_callback_list(value):
+    """Return whether `value` is a list of skorch callbacks, with or without names."""
     if not isinstance(value, list | tuple):
         return False
-    return all(_is_callback(_unnamed(item)) for item in value)
+    return all(_is_callback(_callback_of(item)) for item in value)
 
 
 def copy_callbacks(callbacks, *, validated):
-    """Copies of the callbacks, for one fit.
+    """Return copies of the callbacks for one fit.
+
+    They are copied together: a callback that refers to another one of the list refers to
+    its copy. Containers, arrays and tensors are copied, too. Everything else that a
+    callback holds, such as a connection to an experiment tracker, is shared.
 
     Parameters
     ----------
     callbacks : list or None
-        skorch callbacks or classes of such, or (name, callback) pairs.
+        skorch callbacks or their classes, or (name, callback) pairs.
     validated : bool
-        Whether rows are held out, so that there is a validation loss.
+        Whether there is a validation set, and so a validation loss.
 
     Returns
     -------
@@ -39,147 +42,212 @@ def copy_callbacks(callbacks, *, validated):
     Raises
     ------
     ValueError
-        If one cannot be copied, or waits for rows held out where there are none.
+        If a callback cannot be copied, or monitors the validation loss without a
+        validation set.
     """
-    copies = [_copied(item) for item in callbacks or []]
+    copies = {}
+    copied = [_fresh(item, copies) for item in callbacks or []]
     if not validated:
-        for item in copies:
-            _refuse_validation(_unnamed(item))
-    return copies
+        for item in copied:
+            _refuse_validation(_callback_of(item))
+    return copied
 
 
 def check_for_partial_fit(callbacks, *, early_stopping, validated):
-    """Raise a ValueError for what cannot work in `partial_fit`.
+    """Raise a ValueError for callbacks and parameters that `partial_fit` cannot obey.
 
-    Parameters are those of `copy_callbacks`, and the estimator's `early_stopping`.
+    Parameters
+    ----------
+    callbacks : list or None
+    early_stopping, validated : bool
     """
     if early_stopping:
         raise ValueError(
-            "partial_fit makes one pass over its rows, so that early_stopping=True "
-            "cannot work there. Use early_stopping=False, or fit."
+            "early_stopping=True is invalid in partial_fit, which trains for one epoch; "
+            "must be False. Use fit for early stopping."
         )
-    if _any_of(LRScheduler, callbacks or []):
+    if _has_any(LRScheduler, callbacks or []):
         raise ValueError(
-            "An LRScheduler in callbacks would begin its schedule anew in each call of "
-            "partial_fit. Leave it out, and set lr between the calls: "
-            "set_params(lr=...)."
+            "callbacks contains an LRScheduler, which would start its schedule again in "
+            "each call of partial_fit. Remove it, and change the learning rate between "
+            "the calls: set_params(lr=...)."
         )
     if not validated:
         for item in callbacks or []:
-            _refuse_validation(_unnamed(item))
+            _refuse_validation(_callback_of(item))
 
 
-def schedule(lr_schedule, callbacks):
-    """The schedule that `lr_schedule` names, or None where the rate stays or is set.
+def choose_schedule(lr_schedule, callbacks):
+    """Return the function for `lr_schedule`, None if skae does not change the rate.
 
     Raises
     ------
     ValueError
-        If it is named, and an LRScheduler among the callbacks sets the rate too.
+        If a schedule is named, and an LRScheduler in the callbacks sets the rate too.
     """
-    scheduled = _any_of(LRScheduler, callbacks)
+    scheduled = _has_any(LRScheduler, callbacks)
     if scheduled and lr_schedule != "auto":
         raise ValueError(
-            f"lr_schedule={lr_schedule!r} and an LRScheduler in callbacks would both set "
-            "the learning rate. Use lr_schedule='auto' with an LRScheduler, or leave the "
-            "LRScheduler out."
+            f"lr_schedule={lr_schedule!r} is invalid with an LRScheduler in callbacks: "
+            "both would set the learning rate. Use lr_schedule='auto', or remove the "
+            "LRScheduler."
         )
     if lr_schedule == "auto":
-        # In the midst of a one-cycle, the model is no good to stop at.
-        constant = scheduled or _any_of(EarlyStopping, callbacks)
+        # The model in the middle of a one-cycle schedule is not worth stopping at.
+        constant = scheduled or _has_any(EarlyStopping, callbacks)
         lr_schedule = "constant" if constant else "onecycle"
     return SCHEDULES[lr_schedule]
 
 
-def early_stopping(n_iter_no_change, tol):
-    """The callback behind the parameter: it restores the best weights."""
-    return (
-        EARLY_STOPPING,
-        StopsEarly(patience=n_iter_no_change, threshold=tol, load_best=True, sink=noop),
+def make_early_stopping(n_iter_no_change, tol):
+    """Return the named callback of the parameter `early_stopping`."""
+    callback = _EarlyStopping(
+        patience=int(n_iter_no_change), threshold=float(tol), load_best=True, sink=noop
     )
+    return EARLY_STOPPING, callback
 
 
-class StopsEarly(EarlyStopping):
-    """skorch's, for losses below zero too: likelihoods of small errors are."""
+class _EarlyStopping(EarlyStopping):
+    """skorch's EarlyStopping, also right for losses below zero.
+
+    Likelihoods of small errors are negative, and skorch's relative threshold then takes
+    a worse loss for a better one.
+    """
 
     def _calc_new_threshold(self, score):
-        return score - self.threshold * abs(score)
+        if self.threshold_mode != "rel":
+            return super()._calc_new_threshold(score)
+        change = self.threshold * abs(score)
+        return score - change if self.lower_is_better else score + change
 
 
-def _any_of(kind, callbacks):
-    """Whether a callback of some class, or that class, is among the callbacks."""
-    found = map(_unnamed, callbacks)
-    return any(issubclass(cb if isinstance(cb, type) else type(cb), kind) for cb in found)
+def asks_to_stop(callback):
+    """Return whether a KeyboardInterrupt is how this callback stops training.
+
+    skorch's EarlyStopping raises one when its patience has run out. Any other
+    KeyboardInterrupt is Ctrl-C.
+    """
+    return isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
 
 
-def to_save(callback):
-    """The callback, without the optimizer and the weights that a scheduler holds."""
-    held = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
-    dropped = {name for name, value in vars(callback).items() if isinstance(value, held)}
-    if not dropped:
-        return callback
-    saved = copy.copy(callback)
-    vars(saved).update(dict.fromkeys(dropped))
-    return saved
+def explain_missing_key(error, callbacks, history):
+    """Raise a ValueError if a KeyError is a callback's, for a value not in history."""
+    key = error.args[0] if error.args else None
+    for name, callback in callbacks:
+        if key is not None and getattr(callback, "monitor", None) == key:
+            known = sorted(k for k in history[-1] if k != "batches")
+            raise ValueError(
+                f"{type(callback).__name__} ({name!r} in callbacks) has monitor={key!r}, "
+                f"which the history does not contain; must be one of {known}, or the "
+                "name of an EpochScoring before it."
+            ) from error
 
 
-def looks_at_batches(callback):
-    """Whether a callback does something at each batch."""
+def has_batch_hooks(callback):
+    """Return whether a callback does something in each batch."""
     return any(
         getattr(type(callback), hook) is not getattr(Callback, hook)
+        or hook in vars(callback)
         for hook in BATCH_HOOKS
     )
 
 
-def raised_by_statement(interrupt):
-    """Whether code raised this KeyboardInterrupt, not a signal.
+def picklable_callback(callback):
+    """Return a callback as it can be saved or copied with its net.
 
-    skorch's callbacks stop training by ``raise KeyboardInterrupt``, which must not be
-    taken for Ctrl-C: that one breaks in where no ``raise`` stands, or comes from the
-    program's own handler of the signal.
+    Optimizers and schedulers are left out, and tensors are detached from the graph that
+    they were computed in: scoring callbacks keep such tensors when training is stopped.
     """
-    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)
-    traceback = interrupt.__traceback__
-    while traceback.tb_frame.f_code is not handler and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    code = traceback.tb_frame.f_code
-    instruction = dis.opname[code.co_code[traceback.tb_lasti]]
-    return code is not handler and instruction == "RAISE_VARARGS"
+    left_out = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
+    changed = {}
+    for name, value in vars(callback).items():
+        if isinstance(value, left_out):
+            changed[name] = None
+        elif _holds_graph(value):
+            changed[name] = _detached(value)
+    if not changed:
+        return callback
+    saved = copy.copy(callback)
+    vars(saved).update(changed)
+    return saved
 
 
-def _copied(item):
-    """A fresh callback, or (name, callback) pair; of a class, an instance."""
-    callback = _unnamed(item)
+def _holds_graph(value):
+    if isinstance(value, list | tuple):
+        return any(map(_holds_graph, value))
+    return torch.is_tensor(value) and value.grad_fn is not None
+
+
+def _detached(value):
+    if isinstance(value, list | tuple):
+        return type(value)(map(_detached, value))
+    return value.detach() if torch.is_tensor(value) else value
+
+
+def _fresh(item, copies):
+    """Return a fresh callback, or (name, callback) pair; of a class, an instance."""
+    callback = _callback_of(item)
     try:
-        callback = callback() if isinstance(callback, type) else copy.deepcopy(callback)
+        copied = callback() if isinstance(callback, type) else _copied(callback, copies)
     except TypeError as error:
         raise ValueError(
-            f"{callback!r} in callbacks cannot be copied: {error}. Every fit trains with "
-            "copies of its callbacks; what cannot be copied is to be made in their "
-            "on_train_begin."
+            f"{callback!r} in callbacks cannot be copied: {error}. Each fit trains with "
+            "copies of its callbacks. Create what cannot be copied in on_train_begin."
         ) from error
-    return callback if item is _unnamed(item) else (item[0], callback)
+    if type(copied) is EarlyStopping:
+        copied.__class__ = _EarlyStopping
+    return copied if item is callback else (item[0], copied)
+
+
+def _copied(value, copies):
+    """Copy callbacks, containers, arrays and tensors; share everything else."""
+    if id(value) in copies:
+        return copies[id(value)][0]
+    copied = value
+    if hasattr(value, "__deepcopy__") or isinstance(value, np.ndarray):
+        copied = copy.deepcopy(value)
+    elif isinstance(value, Callback):
+        copied = copy.copy(value)
+        copies[id(value)] = copied, value  # before its attributes, which may refer to it
+        for name, attribute in vars(copied).items():
+            vars(copied)[name] = _copied(attribute, copies)
+    elif type(value) in (list, set, tuple):
+        copied = type(value)(_copied(item, copies) for item in value)
+    elif type(value) is dict:
+        copied = {key: _copied(item, copies) for key, item in value.items()}
+    elif type(value).__module__ == "collections":
+        copied = copy.copy(value)
+    copies[id(value)] = copied, value  # the value too, so that its id stays its own
+    return copied
 
 
 def _refuse_validation(callback):
-    """Raise a ValueError for a callback that waits for rows held out."""
+    """Raise a ValueError for a callback that needs a validation set."""
     name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+    way_out = "Set validation_fraction=0.1 of the estimator, or use"
     if isinstance(monitor, str) and monitor.startswith("valid_"):
         raise ValueError(
-            f"{name} in callbacks has monitor={monitor!r}, but no rows are held out for "
-            "validation. Give the estimator validation_fraction=0.1, or use "
-            f"{name}(monitor={'train' + monitor[5:]!r})."
+            f"{name} in callbacks has monitor={monitor!r}, but there is no validation "
+            f"set. {way_out} {name}(monitor={'train' + monitor[5:]!r})."
         )
     if getattr(callback, "on_train", None) is False:
         raise ValueError(
-            f"{name} in callbacks has on_train=False, but no rows are held out for "
-            "validation. Give the estimator validation_fraction=0.1, or use "
-            f"{name}(..., on_train=True)."
+            f"{name} in callbacks has on_train=False, but there is no validation set. "
+            f"{way_out} {name}(..., on_train=True)."
         )
 
 
-def _unnamed(item):
-    return item[1] if isinstance(item, tuple | list) and len(item) == 2 else item
+def _has_any(kind, callbacks):
+    """Return whether the callbacks contain one of a class, or that class."""
+    return any(
+        issubclass(value if isinstance(value, type) else type(value), kind)
+        for value in map(_callback_of, callbacks)
+    )
+
+
+def _callback_of(item):
+    is_pair = isinstance(item, tuple | list) and len(item) == 2
+    return item[1] if is_pair and isinstance(item[0], str) else item
 
 
 def _is_callback(value):

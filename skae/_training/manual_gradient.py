@@ -1,18 +1,26 @@
-"""The gradient of fully connected networks, written out.
+"""The gradient of fully connected autoencoders, computed without autograd.
 
-On small nets, most of a training step is autograd's and the modules' overhead; on large
-ones, what is saved is a tenth. The products are those that autograd makes, in its order.
+In small networks, most of a training step is the overhead of autograd and of module
+calls; in large ones it is about a tenth. The matrix products are those of autograd, in
+the same order.
+
+It applies to plain stacks of linear layers alone. Autograd does the work wherever
+something could observe or change it: hooks on modules, parameters or the whole process,
+patched methods, subclasses, anomaly detection and saved-tensor hooks. `ENABLED` is the
+switch.
 """
 
 import torch
 from torch import nn
 
-from skae.nn.autoencoder import Autoencoder
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder
 from skae.nn.losses import ReconstructionLoss
+
+ENABLED = True
 
 aten = torch.ops.aten
 
-# In place, and the gradient before it from that behind it and the output.
+# The activation in place, and the gradient at its input from that at its output.
 IDENTITY = (lambda x: x, lambda gradient, output: gradient)
 ACTIVATIONS = {
     nn.ReLU: (torch.relu_, lambda g, output: aten.threshold_backward(g, output, 0)),
@@ -20,27 +28,41 @@ ACTIVATIONS = {
     nn.Tanh: (torch.tanh_, aten.tanh_backward),
 }
 
+# Types whose `forward` is known. Everything else in the network is left to autograd.
+CONTAINERS = (Autoencoder, Encoder, Decoder, nn.Sequential)
+KNOWN_TYPES = {*CONTAINERS, *ACTIVATIONS, nn.Linear, nn.Identity}
 
-def written_out(module, criterion):
-    """The gradient of a net's loss as a `DenseGradient`, None where it is another net's.
+# What a module of these types holds apart from hooks. Anything else that is not empty,
+# such as a dictionary of hooks of a later version of torch or a patched method, makes
+# autograd do the work.
+CONTENTS = {
+    *("_parameters", "_buffers", "_modules", "training"),
+    *("in_features", "out_features", "range"),
+}
+PARAMETER_HOOKS = tuple(name for name in dir(nn.Parameter) if name.endswith("_hooks"))
+
+
+def manual_gradient(module, criterion):
+    """Return the gradient computation as a `DenseGradient`, or None to use autograd.
 
     Parameters
     ----------
     module : Autoencoder
-    criterion : ReconstructionLoss
+    criterion : torch.nn.Module
+        The loss.
     """
-    if type(module) is not Autoencoder or type(criterion) is not ReconstructionLoss:
+    if not ENABLED or type(criterion) is not ReconstructionLoss or module.is_random:
         return None
-    if module.is_random:
+    if _is_observed() or not all(map(_is_plain, module.modules())):
+        return None
+    weights = list(module.parameters())
+    if not all(map(_is_plain_parameter, weights)):
         return None
     parts = [module.encoder.body, module.encoder.activation, module.decoder.body]
     layers = []
     for part in parts:
         layers += part if type(part) is nn.Sequential else [part]
-    weights = list(module.parameters())
-    if any(map(_is_watched, weights)):
-        return None
-    if type(layers[-1]) is not nn.Linear or any(map(_is_hooked, module.modules())):
+    if type(layers[-1]) is not nn.Linear:
         return None
     steps = []
     for layer in layers:
@@ -50,17 +72,17 @@ def written_out(module, criterion):
             steps[-1] = (steps[-1][0], ACTIVATIONS[type(layer)])
         elif type(layer) is not nn.Identity:
             return None
-    is_shared = len(weights) < 2 * len(steps)  # autograd would add the gradients up
+    is_shared = len(weights) < 2 * len(steps)  # autograd sums the gradients
     return None if is_shared else DenseGradient(steps, criterion)
 
 
 class DenseGradient:
-    """Puts the gradient of the loss into the weights of fully connected layers.
+    """Compute the loss and the gradients of the weights of fully connected layers.
 
     Parameters
     ----------
     steps : list of tuple
-        Each layer with the activation behind it, an entry of `ACTIVATIONS`.
+        Each layer with its activation, an entry of `ACTIVATIONS`.
     criterion : ReconstructionLoss
     """
 
@@ -69,12 +91,14 @@ class DenseGradient:
         self.criterion = criterion
 
     @torch.no_grad()
-    def __call__(self, rows):
-        """Return the loss of a batch; its gradient is in ``weight.grad``."""
-        values = [rows]  # what goes into each layer, (batch, n_in)
+    def __call__(self, X, weight_of_batch=1.0):
+        """Return the loss of a batch; ``weight.grad`` is its gradient, weighted."""
+        values = [X]  # the input of each layer, (batch, n_in)
         for weight, bias, activate, _ in self.steps:
             values.append(activate(torch.addmm(bias, values[-1], weight.t())))
-        loss, gradient = self.criterion.with_gradient(values[-1], rows)
+        loss, gradient = self._loss_gradient(values[-1], X)
+        if weight_of_batch != 1.0:
+            gradient = gradient * weight_of_batch
         for number in reversed(range(len(self.steps))):
             weight, bias, _, backward = self.steps[number]
             gradient = backward(gradient, values[number + 1])  # (batch, n_out)
@@ -83,18 +107,48 @@ class DenseGradient:
                 gradient = gradient @ weight
         return loss
 
+    def _loss_gradient(self, raw, X):
+        """Return the loss and its gradient with respect to the network's output."""
+        with torch.enable_grad():
+            raw = raw.detach().requires_grad_()
+            loss = self.criterion((raw,), X)
+        return loss.detach(), torch.autograd.grad(loss, raw)[0]
 
-def _is_watched(weight):
-    """Whether a weight is frozen, or something waits for its gradient."""
-    hooks = weight._backward_hooks, weight._post_accumulate_grad_hooks
-    return any(hooks) or not weight.requires_grad
 
-
-def _is_hooked(module):
+def _is_observed():
+    """Return whether hooks of this process or thread take part in a training step."""
     hooks = (
-        module._forward_hooks,
-        module._forward_pre_hooks,
-        module._backward_hooks,
-        module._backward_pre_hooks,
+        value
+        for name, value in vars(nn.modules.module).items()
+        if name.startswith("_global_") and isinstance(value, dict)
     )
-    return any(hooks)
+    return any(hooks) or torch.is_anomaly_enabled() or _are_saved_tensors_observed()
+
+
+def _are_saved_tensors_observed():
+    # torch has no public way to ask; without this one, the cautious answer is yes.
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    return top is None or top(True) is not None
+
+
+def _is_plain(module):
+    """Return whether a module does what its type says, and nobody observes it."""
+    extra = (value for name, value in vars(module).items() if name not in CONTENTS)
+    return type(module) in KNOWN_TYPES and not any(map(_is_set, extra))
+
+
+def _is_set(value):
+    return value is not None and value is not False and not _is_empty(value)
+
+
+def _is_empty(value):
+    return isinstance(value, dict | set) and not value
+
+
+def _is_plain_parameter(parameter):
+    return (
+        type(parameter) is nn.Parameter
+        and parameter.requires_grad
+        and not vars(parameter)
+        and not any(getattr(parameter, name) for name in PARAMETER_HOOKS)
+    )

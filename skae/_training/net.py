@@ -1,7 +1,6 @@
-"""The training engine: the skorch net of this package, its epochs and its steps."""
+"""The training engine: skorch's NeuralNet with epochs and steps for autoencoders."""
 
 import contextlib
-import copy
 import math
 import sys
 
@@ -9,28 +8,38 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PassthroughScoring
-from skorch.dataset import Dataset
+from skorch.dataset import Dataset, unpack_data
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
-from skae._data.batches import Batches, Resident, place
+from skae._data.batches import ArraySource, Batches, DeviceSource, make_source
 from skae._random import on_device
-from skae._training import resume as resuming
-from skae._training.callbacks import looks_at_batches, raised_by_statement, to_save
-from skae._training.manual_gradient import written_out
-from skae._training.optimizers import STEPS_BETWEEN_DROPS, drop_negligible
+from skae._training import resume
+from skae._training.callbacks import (
+    asks_to_stop,
+    explain_missing_key,
+    has_batch_hooks,
+    picklable_callback,
+)
+from skae._training.manual_gradient import manual_gradient
+from skae._training.optimizers import STEPS_BETWEEN_FLUSHES, flush_denormals
 from skae._training.precision import autocast, float32_products
+from skae.exceptions import StopTraining
 from skae.nn.autoencoder import Autoencoder
+from skae.nn.copying import copy_module
+
+# What torch says when the CPU's memory is exhausted, in a plain RuntimeError.
+ALLOCATION_SIGNS = ("can't allocate memory", "not enough memory")
 
 
 class RowsDataset(Dataset):
-    """What skorch's callbacks are given for a data set; they rarely look inside.
+    """The data set that skorch's callbacks are given.
 
     Parameters
     ----------
-    source : Resident, Hosted or Streamed
+    source : ArraySource, DeviceSource, HostSource or StreamSource
     index : torch.Tensor or None
-        Numbers of its rows in `source`; None for all.
+        Numbers of its samples in `source`; None for all.
     """
 
     def __init__(self, source, index=None):
@@ -42,7 +51,7 @@ class RowsDataset(Dataset):
 
     @property
     def X(self):
-        """The rows, float32 (n_samples, n_features), read when asked for."""
+        """The samples, float32 (n_samples, n_features), read on access."""
         return next(iter(Batches(self.source, max(len(self), 1), index=self.index)))[0]
 
     y = X
@@ -55,42 +64,50 @@ class RowsDataset(Dataset):
         return row[0], row[0]
 
 
-class AutoencoderNet(NeuralNet):
-    """skorch's NeuralNet for autoencoders, with an epoch that does little but train.
+class Divergence(ValueError):
+    """The loss or a weight has become NaN or infinite."""
 
-    It differs from its parent in that its batches are slices of one tensor, or of a
-    stream, that callbacks which do not look at batches cost nothing per batch, that a
-    failure leaves the weights of the last full epoch, and that Ctrl-C reaches the caller.
+
+class AutoencoderNet(NeuralNet):
+    """skorch's NeuralNet for autoencoders, with little overhead per batch.
+
+    Its batches are slices of one array or stream. Callbacks without batch-level hooks
+    cost nothing per batch. A failure leaves the weights of the last full epoch, and
+    Ctrl-C reaches the caller. It is an engine for the estimators, which alone build and
+    train it: skorch's own `fit`, `partial_fit` and `clone` are not for it.
 
     Parameters
     ----------
-    encoder, decoder : Coder
-        Fresh networks; the net trains them in place.
+    encoder, decoder : torch.nn.Module
+        Fresh modules, trained in place.
     corruption : torch.nn.Module or None
-        What changes rows before they are encoded while training.
+        Changes the samples to encode in training.
     generator : torch.Generator
-        Draws the order of the rows in each epoch, and noise.
+        Draws the order of the samples in each epoch, and noise.
     shuffle : bool
-        Whether it does; otherwise the order stays.
+        Whether the order is random.
     lr_schedule : callable or None
-        Maps the share of steps done, in [0, 1], to a share of `lr`.
+        Maps the share of completed steps, in [0, 1], to a share of `lr`.
     n_held_out : int
-        Number of rows that are not trained on, but validated on after each epoch:
-        drawn by the generator, or the last ones without `shuffle`.
+        Size of the validation set: drawn by the generator, or the last samples without
+        `shuffle`.
     precision : {"float32", "tf32", "bfloat16"}
-        What the products of a training step are computed in.
+        Precision of the products in a training step.
     max_grad_norm : float or None
-        The greatest norm of a step's gradient; a longer one is shortened to it.
+        The largest norm of a gradient; a longer gradient is scaled down to it.
     resumable : bool
-        Whether a saved net holds the optimizer's state, to train on as if never saved.
+        Whether a saved net holds the state of the optimizer.
     **net_params
         Parameters of `skorch.NeuralNet`.
 
     Attributes
     ----------
     loss_curve_ : list of float
-        Mean training loss of each full epoch that the present weights come from; empty
-        where training failed and the weights are of no use.
+        Mean training loss of each full epoch; empty if training diverged.
+    validation_loss_curve_ : list of float or None
+        Mean validation loss after each full epoch; None without a validation set.
+    is_trained_ : bool
+        Whether training ended without an exception.
     """
 
     def __init__(
@@ -124,14 +141,15 @@ class AutoencoderNet(NeuralNet):
         self.max_grad_norm = max_grad_norm
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_weights_ = None
+        self.saved_ = self.last_epoch_ = None
         self.noise_source_ = self.noise_ = None
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
+        self.is_trained_ = False
 
     def get_default_callbacks(self):
-        """skorch's own, without the one that prints."""
+        """Return skorch's default callbacks, without the one that prints."""
         return [
             ("skae_epoch_timer", EpochTimer()),
             ("skae_train_loss", PassthroughScoring(name="train_loss", on_train=True)),
@@ -141,70 +159,85 @@ class AutoencoderNet(NeuralNet):
     # Training ---------------------------------------------------------------------
 
     def train(self, rows, start=None):
-        """Train anew on `rows`, of class Rows; from the weights of another net if given.
+        """Train for all epochs, from the weights of another net if given.
 
-        Raises whatever stops it early, after going back to the last full epoch.
+        Parameters
+        ----------
+        rows : Rows
+        start : AutoencoderNet, default=None
         """
-        self.initialize()
-        if start is not None:
-            resuming.start_from(self, start)
-        self._train(rows, self.max_epochs)
-        return self
-
-    def train_on(self, rows, device, settings):
-        """One more pass, over any rows, from where it stopped; an error undoes it.
-
-        `settings` are parameters of this class that may have changed.
-        """
-        before = resuming.snapshot(self)
         try:
-            resuming.get_ready(self, device, settings)
-            self._train(rows, 1)
-        except BaseException:
-            resuming.restore(self, before)
-            raise
-        return self
+            self.initialize()
+        except (TypeError, ValueError, AssertionError) as error:
+            raise ValueError(
+                "The optimizer cannot be created with the parameters optimizer="
+                f"{self.optimizer!r}, lr={self.lr:g}: {error}. Check the arguments of a "
+                "partial, and that the networks have parameters to train."
+            ) from error
+        if start is not None:
+            resume.start_from(self, start)
+        self._train(rows, self.max_epochs)
+
+    def train_one_epoch(self, rows):
+        """Train for one more epoch, on any samples."""
+        self._train(rows, 1)
 
     def _train(self, rows, epochs):
+        self.is_trained_ = False
         try:
-            dataset = RowsDataset(place(rows, torch.device(self.device)))
+            dataset = RowsDataset(make_source(rows, torch.device(self.device)))
             if self.module_.is_random:
                 device = torch.device(self.device)
                 self.noise_source_ = on_device(self.generator_, device)
             self.notify("on_train_begin", X=dataset, y=None)
+            self._check_trainable()
             self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
             if self.user_callbacks():  # they may have changed weights
                 self._check_finite(self.loss_curve_[-1])
-        except torch.OutOfMemoryError as error:
-            self._return_to_last_full_epoch()
-            raise MemoryError(self._too_large(rows, error)) from error
-        except BaseException:
-            self._return_to_last_full_epoch()
+            self.is_trained_ = True
+        except Divergence:
+            rows.range()  # raises, if the cause is that X has changed
             raise
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            if not _is_out_of_memory(error):
+                raise
+            raise MemoryError(self._out_of_memory_message(rows, error)) from error
         finally:
-            self._set_training(False)
-            if hasattr(self, "optimizer_") and self.optimizer_ is not None:
-                self.optimizer_.zero_grad()
-            self.last_weights_ = self.noise_source_ = None
+            self.use_last_epoch()
+
+    def use_last_epoch(self):
+        """End training: after a failure, with the weights of the last full epoch.
+
+        To be called again where an interruption may have prevented it.
+        """
+        if not self.is_trained_ and self.last_epoch_ is not None:
+            weights, self.loss_curve_, self.validation_loss_curve_ = self.last_epoch_
+            self.module_.load_state_dict(weights)
+            del self.history[len(self.loss_curve_) :]
+        if getattr(self, "optimizer_", None) is not None:
+            self.optimizer_.zero_grad()  # gradients are as large as the weights
+        if hasattr(self, "module_"):
+            self.module_.eval()
+        self.last_epoch_ = self.noise_source_ = self.noise_ = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Run the epochs, until they are done or a callback asks to stop."""
-        rows, held_out = self._hold_out(X)
-        datasets = {"dataset_train": rows, "dataset_valid": held_out}
-        batches = self.get_iterator(rows, training=True)
+        """Run the epochs until they are complete or a callback stops training."""
+        train_set, validation_set = self._hold_out(X)
+        datasets = {"dataset_train": train_set, "dataset_valid": validation_set}
+        batches = self.get_iterator(train_set, training=True)
         epochs = self.max_epochs if epochs is None else epochs
         self.n_steps_, self.step_ = epochs * len(batches), 0
         with _progress(epochs, self.verbose) as show:
             for _ in range(epochs):
-                wants_to_stop = self._run_epoch(batches, datasets, **fit_params)
+                stops = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
-                if wants_to_stop:
+                if stops:
                     break
         return self
 
     def _hold_out(self, dataset):
-        """The rows to train on and those to validate on, None where there are none."""
+        """Return the training set and the validation set, None if there is none."""
         if not self.n_held_out:
             return dataset, None
         order = torch.arange(len(dataset), device="cpu")
@@ -214,30 +247,36 @@ class AutoencoderNet(NeuralNet):
         return tuple(RowsDataset(dataset.source, part.sort().values) for part in parts)
 
     def _run_epoch(self, batches, datasets, **fit_params):
-        """One epoch; whether a callback wants it to be the last one."""
+        """Run one epoch; return whether a callback stops training."""
         self.notify("on_epoch_begin", **datasets)
         with float32_products(self.precision, self.device):
             loss = self._pass_over(batches, "train", self.train_step, **fit_params)
-            self._check_finite(loss)
-            validation_loss = None
-            if datasets["dataset_valid"] is not None:
-                held_out = self.get_iterator(datasets["dataset_valid"])
+        self._check_finite(loss)
+        validation_loss = None
+        if datasets["dataset_valid"] is not None:
+            held_out = self.get_iterator(datasets["dataset_valid"])
+            with float32_products("float32", self.device):
                 validation_loss = self._pass_over(held_out, "valid", self.validation_step)
-        self._keep_weights(loss, validation_loss)
+        self._keep_epoch(loss, validation_loss)
         try:
             self.notify("on_epoch_end", **datasets)
-        except KeyboardInterrupt as interrupt:
-            if not raised_by_statement(interrupt):
+        except StopTraining:
+            return True
+        except KeyboardInterrupt:
+            if not any(asks_to_stop(callback) for _, callback in self.callbacks_):
                 raise
             return True
+        except KeyError as error:
+            explain_missing_key(error, self.callbacks_, self.history)
+            raise
         return False
 
     def _pass_over(self, batches, prefix, step_fn, **fit_params):
-        """Train, or validate, on all batches; their mean loss."""
+        """Train or validate on all batches; return their mean loss."""
         training = prefix == "train"
         if self.noise_source_ is not None:
-            always_the_same = torch.Generator(self.device).manual_seed(0)
-            self.noise_ = self.noise_source_ if training else always_the_same
+            fixed = torch.Generator(self.device).manual_seed(0)
+            self.noise_ = self.noise_source_ if training else fixed
         try:
             self.run_single_epoch(
                 batches, training=training, prefix=prefix, step_fn=step_fn, **fit_params
@@ -247,70 +286,76 @@ class AutoencoderNet(NeuralNet):
         return self._mean_loss(prefix)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """One pass over the batches; skorch's own where a callback looks at each."""
-        if self._is_looked_at():
+        """Pass over the batches; in skorch's way if a callback has batch-level hooks."""
+        if any(has_batch_hooks(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
-        step = self._choose_step() if training else self._lean_loss
+        step = self._choose_step() if training else self._validation_loss
         loss_sum, n_rows = 0.0, 0
-        for rows, _ in iterator:
-            loss_sum = loss_sum + step(rows).detach() * len(rows)
-            n_rows += len(rows)
+        for X, _ in iterator:
+            loss_sum = loss_sum + step(X).detach() * len(X)
+            n_rows += len(X)
         self.history.new_batch()
         self.history.record_batch(f"{prefix}_loss", float(loss_sum) / n_rows)
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
-    def _is_looked_at(self):
-        """Whether a callback looks at each batch."""
-        return any(looks_at_batches(callback) for _, callback in self.callbacks_)
-
     def _mean_loss(self, prefix):
-        """The mean loss of the epoch at hand, each batch weighted by its rows."""
+        """Return the mean loss of the current epoch, weighted by batch size."""
         wanted = [f"{prefix}_loss", f"{prefix}_batch_size"]
         losses, sizes = zip(*self.history[-1, "batches", :, wanted], strict=True)
         loss = float(np.average(losses, weights=sizes))
         self.history.record(f"{prefix}_loss", loss)
         return loss
 
-    @torch.no_grad()
-    def _lean_loss(self, rows):
-        return self.criterion_(self.infer(rows), rows)
+    # Steps ------------------------------------------------------------------------
 
-    def _lean_step(self, rows):
-        """One optimizer step without skorch's calls around it; the loss before it."""
+    def _choose_step(self):
+        """Return the function for the steps of this epoch: it returns the batch loss."""
+        loss_with_gradient = self._autograd
+        if torch.device(self.device).type == "cpu" and self.precision != "bfloat16":
+            manual = manual_gradient(self.module_, self.criterion_)
+            if manual is not None:
+                loss_with_gradient = manual
 
-        def loss_with_gradient():
-            self.optimizer_.zero_grad()
-            loss = self.criterion_(self.infer(rows), rows)
-            loss.backward()
-            self._clip_gradient()
-            return loss
-
-        return self.optimizer_.step(loss_with_gradient)
-
-    def _dense_step(self, gradient):
-        """A step like it, where the gradient is written out."""
-
-        def step(rows):
-            def loss_with_gradient():
-                loss = gradient(rows)
+        def step(X):
+            def closure():
+                loss = loss_with_gradient(X, self._batch_weight(X))
                 self._clip_gradient()
                 return loss
 
-            return self.optimizer_.step(loss_with_gradient)
+            return self._step_optimizer(closure)
 
         return step
+
+    def _autograd(self, X, weight):
+        """Compute the gradient of the weighted loss of a batch; return the loss."""
+        self.optimizer_.zero_grad()
+        loss = self.criterion_(self.infer(X), X)
+        (loss if weight == 1.0 else loss * weight).backward()
+        return loss
+
+    def _batch_weight(self, X):
+        """Return the weight of a batch: a short last one counts by its samples.
+
+        The gradient of a likelihood with learned scale is proportional to 1 / error,
+        which a few samples make as large as they like.
+        """
+        return len(X) / self.batch_size
 
     def train_step_single(self, batch, **fit_params):
-        """skorch's own, which computes the gradient; it is clipped where asked."""
-        step = super().train_step_single(batch, **fit_params)
+        """Compute loss and gradient of a batch, if a callback has batch-level hooks."""
+        self._set_training(True)
+        X, target = unpack_data(batch)
+        outputs = self.infer(X, **fit_params)
+        loss = self.get_loss(outputs, target, X=X, training=True)
+        (loss * self._batch_weight(X)).backward()
         self._clip_gradient()
-        return step
+        return {"loss": loss, "y_pred": outputs}
 
     def infer(self, x, **fit_params):
-        """What the module puts out, in float32; while training, computed as asked."""
+        """Return the outputs of the module, in float32; in training, as computed."""
         if self.noise_ is not None:
             fit_params = fit_params | {"generator": self.noise_}
         if self.precision != "bfloat16" or not self.module_.training:
@@ -319,117 +364,110 @@ class AutoencoderNet(NeuralNet):
             outputs = super().infer(x, **fit_params)
         return tuple(output.float() for output in outputs)
 
-    def _step_optimizer(self, step_fn):
-        self._before_step()
-        return self.optimizer_.step(step_fn)
+    @torch.no_grad()
+    def _validation_loss(self, X):
+        return self.criterion_(self.infer(X), X)
 
-    def _before_step(self):
-        """Set the learning rate; on a CPU, keep denormal numbers away."""
+    def _step_optimizer(self, step_fn):
         if self.lr_schedule is not None:
             share = self.lr_schedule(self.step_ / max(self.n_steps_ - 1, 1))
             for group in self.optimizer_.param_groups:
-                if isinstance(group["lr"], torch.Tensor):
-                    group["lr"].fill_(self.lr * share)
-                else:
-                    group["lr"] = self.lr * share
+                group["lr"] = self.lr * share
         self.step_ += 1
         self.n_steps_so_far_ += 1
-        if self.n_steps_so_far_ % STEPS_BETWEEN_DROPS == 0:
-            drop_negligible(self.optimizer_)
+        if self.n_steps_so_far_ % STEPS_BETWEEN_FLUSHES == 0:
+            flush_denormals(self.optimizer_)
+        return self.optimizer_.step(step_fn)
 
     def _clip_gradient(self):
         if self.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
 
-    def _choose_step(self):
-        """A function that makes a step, in the quickest way there is for this epoch."""
-        step = self._lean_step
-        if torch.device(self.device).type == "cpu" and self.precision != "bfloat16":
-            gradient = written_out(self.module_, self.criterion_)
-            step = step if gradient is None else self._dense_step(gradient)
-
-        def step_at_its_rate(rows):
-            self._before_step()
-            return step(rows)
-
-        return step_at_its_rate
+    # Data -------------------------------------------------------------------------
 
     def get_iterator(self, dataset, training=False):
-        """The batches of a dataset's rows, shuffled while training."""
+        """Return the batches of a data set, shuffled in training."""
         generator = self.generator_ if training and self.shuffle else None
         if not isinstance(dataset, RowsDataset):
             dataset = self.get_dataset(dataset.X)
-        return Batches(dataset.source, self.batch_size, generator, dataset.index)
+        return Batches(dataset.source, int(self.batch_size), generator, dataset.index)
 
     def get_dataset(self, X, y=None):
-        """A data set of rows in memory, as they are given to `predict`."""
+        """Return a data set of samples in memory, as given to `predict`."""
         if isinstance(X, Dataset):
             return X
-        rows = torch.as_tensor(X, device=self.device)
-        return RowsDataset(Resident(rows))
+        if torch.is_tensor(X):
+            return RowsDataset(DeviceSource(X.to(self.device)))
+        return RowsDataset(ArraySource(np.asarray(X)))
 
     def user_callbacks(self):
-        """The (name, callback) pairs that are not our own."""
+        """Return the (name, callback) pairs that are not skae's own."""
         return [pair for pair in self.callbacks_ if not pair[0].startswith("skae_")]
 
-    # What a failure leaves --------------------------------------------------------
+    # Failures ---------------------------------------------------------------------
+
+    def _check_trainable(self):
+        if not any(weights.requires_grad for weights in self.module_.parameters()):
+            raise ValueError(
+                "There is nothing to train: the networks have no parameters that require "
+                "a gradient. If a callback such as Freezer freezes them all, freeze "
+                "fewer."
+            )
 
     def _check_finite(self, loss):
-        """Give up, with nothing to return to, where training left the finite numbers."""
+        """Raise an error, with no epoch to return to, if training has diverged."""
         weights = [w.detach() for w in self.module_.parameters()]
-        peak = float(torch.nn.utils.get_total_norm(weights, math.inf))
-        if math.isfinite(loss) and math.isfinite(peak):
+        largest = float(torch.nn.utils.get_total_norm(weights, math.inf))
+        if math.isfinite(loss) and math.isfinite(largest):
             return
-        self.loss_curve_ = []
-        raise ValueError(
+        self.loss_curve_, self.last_epoch_ = [], None
+        raise Divergence(
             f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
-            f"the largest weight {peak:.5g}. Scale X, for example with "
-            f"StandardScaler or MinMaxScaler, or lower lr, which is {self.lr:g}."
+            f"the largest weight {largest:.5g}. Scale X, for example with "
+            f"StandardScaler or MinMaxScaler, or lower the learning rate, lr={self.lr:g}."
         )
 
-    def _keep_weights(self, loss, validation_loss):
-        """Remember the weights at the end of a full epoch, all of them or none."""
+    def _keep_epoch(self, loss, validation_loss):
+        """Remember a full epoch: its weights and curves, in one assignment."""
         state = self.module_.state_dict()
-        self.last_weights_ = {name: weights.clone() for name, weights in state.items()}
-        self.validation_loss_curve_.append(validation_loss)
-        self.loss_curve_.append(loss)
+        curves = (
+            [*self.loss_curve_, loss],
+            [*self.validation_loss_curve_, validation_loss],
+        )
+        self.last_epoch_ = ({k: w.clone() for k, w in state.items()}, *curves)
+        self.loss_curve_, self.validation_loss_curve_ = curves
 
-    def _return_to_last_full_epoch(self):
-        if self.loss_curve_ and self.last_weights_ is not None:
-            self.module_.load_state_dict(self.last_weights_)
-            del self.history[len(self.loss_curve_) :]
-            del self.validation_loss_curve_[len(self.loss_curve_) :]
-
-    def _too_large(self, rows, error):
-        """What to say where the device's memory is not enough."""
+    def _out_of_memory_message(self, rows, error):
         weights = sum(w.nbytes for w in self.module_.state_dict().values()) / 2**20
         batch = 4 * self.batch_size * rows.n_features / 2**20
         return (
-            f"The memory of device {self.device!r} is too small to train with: weights "
-            f"and optimizer state take {4 * weights:.0f} MiB, a batch of "
-            f"{self.batch_size} rows {batch:.1f} MiB and what the layers make of it "
-            f"more. torch says: {error}. Lower batch_size, make the layers smaller, or "
-            "use device='cpu'."
+            f"The memory of device {self.device!r} is too small to train: the networks "
+            f"have {weights:.0f} MiB of weights, the optimizer state takes a multiple of "
+            f"that, and a batch of {self.batch_size} samples {batch:.1f} MiB, with the "
+            f"activations in addition. torch reports: {error}. Lower batch_size, use "
+            "smaller layers or fewer n_components, or device='cpu'."
         )
 
     # Saving -----------------------------------------------------------------------
 
     def __getstate__(self):
-        """The weights once and on the CPU; of training only what may be gone on with."""
+        """Return the weights, once and on the CPU, and what further training needs."""
         module = self.module_
         if any(weights.device.type != "cpu" for weights in module.state_dict().values()):
-            module = copy.deepcopy(module).cpu()
+            module = copy_module(module).cpu()
         return vars(self) | {
             "module_": module,
             "module__encoder": module.encoder,
             "module__decoder": module.decoder,
             "callbacks": None,
-            "callbacks_": [(name, to_save(cb)) for name, cb in self.callbacks_],
+            "callbacks_": [
+                (name, picklable_callback(cb)) for name, cb in self.callbacks_
+            ],
             "device": "cpu",
             "optimizer_": None,
             "generator_": None,
-            "saved_": resuming.to_save(self),
-            "last_weights_": None,
+            "saved_": resume.state_to_save(self),
+            "last_epoch_": None,
             "noise_source_": None,
             "noise_": None,
         }
@@ -438,17 +476,22 @@ class AutoencoderNet(NeuralNet):
         vars(self).update(state)
 
 
+def _is_out_of_memory(error):
+    is_cpu = any(sign in str(error) for sign in ALLOCATION_SIGNS)
+    return isinstance(error, torch.OutOfMemoryError) or is_cpu
+
+
 @contextlib.contextmanager
 def _progress(epochs, verbose):
-    """A function that shows the loss of one more epoch, in a bar where verbose.
+    """Yield a function that shows the loss of an epoch, in a progress bar if verbose.
 
-    Where the bar cannot be redrawn, as in a log file, it is a line in ten seconds.
+    Where a bar cannot be redrawn, as in a log file, it is written every ten seconds.
     """
     if not verbose or sys.stderr is None:
         yield lambda loss: None
         return
-    redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
-    interval = 0.1 if redrawn else 10
+    is_redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
+    interval = 0.1 if is_redrawn else 10
     with tqdm(total=epochs, desc="epochs", unit="epoch", mininterval=interval) as bar:
 
         def show(loss):

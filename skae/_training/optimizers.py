@@ -3,6 +3,7 @@
 import inspect
 
 import torch
+from torch.nn import functional
 
 OPTIMIZERS = {
     "adadelta": torch.optim.Adadelta,
@@ -18,15 +19,18 @@ OPTIMIZERS = {
 # One kernel for all weights, on the CPU as on a GPU.
 FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
-# A running mean that only decays, as where a pixel is always black, would become a
-# denormal number, with which processors are a hundred times slower. What is this small
-# does nothing to a weight; at Adam's 0.9 a step, it is not denormal 128 steps later.
+# The running mean of a gradient that has become zero, as for a pixel that is always
+# black, decays to denormal numbers, with which processors are a hundred times slower. A
+# value below this bound does not change a weight; at Adam's factor of 0.9 a step, it
+# takes more than 128 steps from there to a denormal number. `torch.set_flush_denormal`
+# would do, too, but it changes the arithmetic of the user's thread, and torch's other
+# threads do not obey it.
 NEGLIGIBLE = 1e-30
-STEPS_BETWEEN_DROPS = 128
+STEPS_BETWEEN_FLUSHES = 128
 
 
 def is_optimizer_class(value):
-    """Whether `value` makes a torch optimizer: a class, or a partial of one."""
+    """Return whether `value` is a torch optimizer class, or a partial of one."""
     value = _optimizer_class(value)
     return (
         isinstance(value, type)
@@ -36,26 +40,32 @@ def is_optimizer_class(value):
 
 
 def optimizer_params(optimizer, weight_decay, device):
-    """skorch's parameters for an optimizer, given by name or as a class.
+    """Return skorch's parameters for an optimizer, given by name or as a class.
 
     Raises
     ------
     ValueError
-        If the optimizer has no weight decay to set, or a partial sets the rate.
+        If the optimizer has no weight decay, or a partial sets what skae sets.
     """
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
     name = _optimizer_class(optimizer).__name__
-    if "lr" in getattr(optimizer, "keywords", {}):
+    options = getattr(optimizer, "keywords", {})
+    if "lr" in options:
         raise ValueError(
-            f"optimizer is a partial of {name} with lr={optimizer.keywords['lr']}. Leave "
-            "lr out of the partial and give it as the estimator's parameter lr."
+            f"optimizer is a partial of {name} with lr={options['lr']}, which the "
+            "estimator's parameter lr sets; remove it from the partial."
+        )
+    if options.get("capturable") and device.type == "cpu":
+        raise ValueError(
+            f"optimizer is a partial of {name} with capturable=True, which requires a "
+            "GPU, but training is on the CPU; remove it from the partial."
         )
     params = {"optimizer": optimizer}
     if weight_decay:
         if "weight_decay" not in inspect.signature(optimizer).parameters:
             raise ValueError(
-                f"weight_decay={weight_decay} cannot be used: {name} has no "
-                "weight_decay. Use weight_decay=0 or another optimizer."
+                f"weight_decay={weight_decay} is invalid: {name} has no weight_decay. "
+                "Use weight_decay=0 or another optimizer."
             )
         params["optimizer__weight_decay"] = float(weight_decay)
     if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
@@ -63,16 +73,21 @@ def optimizer_params(optimizer, weight_decay, device):
     return params
 
 
-def drop_negligible(optimizer):
-    """Set to 0 what is negligible in the running means of an optimizer, on a CPU."""
+def flush_denormals(optimizer):
+    """Set negligible values in the running means of torch's own optimizers to 0.
+
+    Only on a CPU: GPUs are as fast with denormal numbers.
+    """
+    if type(optimizer) not in OPTIMIZERS.values():
+        return
     for weights, state in optimizer.state.items():
         for value in state.values():
             if not isinstance(value, torch.Tensor) or value.device.type != "cpu":
                 continue
             if value.shape == weights.shape:
-                value.copy_(torch.nn.functional.hardshrink(value, NEGLIGIBLE))
+                value.copy_(functional.hardshrink(value, NEGLIGIBLE))
 
 
 def _optimizer_class(optimizer):
-    """The class behind a `functools.partial`, or what was given."""
+    """Return the class of a `functools.partial`, or what was given."""
     return getattr(optimizer, "func", optimizer)

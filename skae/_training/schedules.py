@@ -1,4 +1,4 @@
-"""How long to train, on how many rows, and at which rate."""
+"""The length of training, the size of the validation set, and the learning rate."""
 
 import math
 
@@ -14,10 +14,10 @@ MIN_EPOCHS = 10
 
 
 def one_cycle(progress):
-    """Share of the peak learning rate after a share of the training steps.
+    """Return the learning rate, as a share of its peak, after a share of the steps.
 
-    From 1/25 up to the peak in the first 30% of the steps, then down to almost
-    nothing, both along half a cosine (Smith and Topin 2019, "Super-convergence").
+    It rises from 1/25 to the peak in the first 30% of the steps, then falls to almost 0,
+    both along half a cosine (Smith and Topin 2019, "Super-convergence").
     """
     warm_up, start, end = 0.3, 1 / 25, 1e-5
     if progress < warm_up:
@@ -28,9 +28,9 @@ def one_cycle(progress):
 
 
 def cosine(progress):
-    """Share of the peak rate that falls to 0 along half a cosine.
+    """Return the learning rate, as a share of its peak, which falls along half a cosine.
 
-    From Loshchilov and Hutter 2017, "SGDR", without its restarts.
+    Loshchilov and Hutter 2017, "SGDR", without restarts.
     """
     return (1 + math.cos(math.pi * progress)) / 2
 
@@ -39,11 +39,11 @@ SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
 
 
 def training_length(n_rows, batch_size, max_epochs):
-    """Rows in a batch and number of epochs, where "auto" depends on `n_rows`.
+    """Return the batch size and the number of epochs; "auto" depends on `n_rows`.
 
-    Small tables get small batches and more epochs: `TARGET_STEPS` steps where that is
-    not more than `MAX_EPOCHS` passes, which overfit them, and `MIN_STEPS` in any case.
-    Very many rows get large batches: a step's time is then in the rows, not the calls.
+    Small tables get small batches and more epochs: `TARGET_STEPS` steps, but at most
+    `MAX_EPOCHS` epochs, which overfit them, and at least `MIN_STEPS` steps. Large data
+    sets get large batches, which make the overhead of a step negligible.
     """
     if batch_size == "auto":
         batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
@@ -56,23 +56,23 @@ def training_length(n_rows, batch_size, max_epochs):
     return min(int(batch_size), n_rows), int(max_epochs)
 
 
-def rows_held_out(n_rows, validation_fraction, early_stopping):
-    """Number of rows to hold out for validation.
+def validation_size(n_rows, validation_fraction, early_stopping):
+    """Return the size of the validation set.
 
     Raises
     ------
     ValueError
-        If none would be left to train on.
+        If no sample would be left to train on.
     """
     if validation_fraction is None:
         if not early_stopping:
             return 0
         validation_fraction = 0.1
-    n_held_out = math.ceil(validation_fraction * n_rows)
+    n_held_out = math.ceil(float(validation_fraction) * n_rows)
     if n_held_out == n_rows:
         raise ValueError(
-            f"validation_fraction={validation_fraction} of {n_rows} rows leaves none to "
-            "train on. Give more rows, or early_stopping=False and "
+            f"validation_fraction={validation_fraction} of {n_rows} samples leaves none "
+            "to train on. Pass more samples, or set early_stopping=False and "
             "validation_fraction=None."
         )
     return n_held_out

@@ -1,147 +1,330 @@
-"""Gaussian mixtures fitted in torch: both steps of an iteration are one large product.
+"""Expectation maximization (EM) for Gaussian mixtures, as large matrix products.
 
-The log density of a row under a component is a polynomial of second degree in the row:
-a product of the component's coefficients with the row's monomials. The sums that new
-means and covariances need are a product of the shares with the same monomials.
+The log-density of a code under a component is a quadratic polynomial in the code. The
+E-step is one product of the polynomials' coefficients with the monomials of all codes,
+and the M-step one product of the responsibilities with the same monomials. In float32
+these products are accurate for codes within a few hundred standard deviations of each
+component. Three measures make the result accurate in other cases too:
+
+- Outlying codes are fitted separately (`split_by_scale`).
+- The E-steps widen components that are very narrow (`RESOLUTION`).
+- The sums of the last M-step are in float64, and nothing is added to its covariances.
 """
 
 import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
 
-# How many components there are rows, and time, for: costs grow with rows, components
-# and squared features. Measured on codes of MNIST and of digits (docs/generation.md).
+from skae.densities._gaussian import _AffineGaussian, mean_and_covariance
+
+# "auto" takes as many components as there are codes, and time, for. The time of a fit
+# grows with codes, components and squared features. Measured on codes of MNIST and
+# digits (docs/generation.md).
 MAX_COMPONENTS = 120
-COMPONENTS_BY_ROOT = 0.6
-ROWS_PER_FEATURE = 2
+COMPONENTS_PER_ROOT = 0.6
+CODES_PER_FEATURE = 2
 MAX_PRODUCTS = 1e10
 
-# Rows that k-means++ chooses from, that k-means and the first iterations are made on,
-# and that monomials are held of at a time.
-CENTRE_ROWS = 3_000
-FIRST_ROWS = 12_000
-CHUNK_ROWS = 4_096
-CENTRE_ITERATIONS = 3
+# Codes that k-means++ chooses from, that k-means and the first EM iterations use, and
+# whose monomials are held in memory at a time.
+N_CENTRE_CODES = 3_000
+N_FIRST_CODES = 12_000
+CHUNK_SIZE = 4_096
+N_KMEANS_ITERATIONS = 3
 
-# Least variance within components, as a share of all: rows may stand on few points.
-LEAST_SHARE = 1e-5
+# Variance that the E-steps add to a component at the origin of the whitened codes. It
+# is larger than the rounding errors of the products.
+RESOLUTION = {torch.float32: 1e-5, torch.float64: 1e-12}
+# With a smaller variance within the first components, the E-steps need float64.
+MIN_FLOAT32_VARIANCE = 1e-3
+# Variance of a component whose codes are all equal. float32 codes resolve little more.
+MIN_VARIANCE = 1e-12
+
+# The pooled variance is at most so many times the median of the components' variances.
+MAX_POOLED_RATIO = 10.0
+
+# Codes that the spread of most codes is measured on.
+N_SPREAD_CODES = 1_000
+# A code is outlying if it is so many times farther from the median than half the codes.
+OUTLYING_RATIO = 50.0
 
 
-def number_of_components(n_rows, n_features):
-    """How many components to fit to so many rows."""
-    most = min(
-        MAX_COMPONENTS,
-        int(COMPONENTS_BY_ROOT * n_rows**0.5),
-        n_rows // (ROWS_PER_FEATURE * n_features),
-        int(MAX_PRODUCTS / (n_rows * n_features**2)),
-    )
-    return max(most, 1)
-
-
-def fit_mixture(whitened, n_components, max_iter, rng):
-    """Fit a mixture to rows of unit covariance.
-
-    k-means gives the first components. The first half of the iterations is made on
-    `FIRST_ROWS` rows where there are more, the second half on all.
+def fit_mixture(X, n_components, max_iter, rng):
+    """Fit a mixture, with components of their own for outlying codes.
 
     Parameters
     ----------
-    whitened : ndarray of shape (n_samples, n_features)
-    n_components : int
+    X : ndarray of shape (n_samples, n_features)
+        Codes, in float64.
+    n_components : int or None
+        None chooses by `number_of_components`.
     max_iter : int
     rng : RandomState
 
     Returns
     -------
-    shares : ndarray of shape (n_components,)
+    weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray of shape (n_components, n_features, n_features)
     """
-    order = rng.permutation(len(whitened))
-    rows = np.ascontiguousarray(whitened[order].T, dtype=np.float32)
-    rows = torch.from_numpy(rows)  # (n_features, n_samples)
-    first, n_features = rows[:, : max(FIRST_ROWS, 2 * n_components)], len(rows)
-    centres = _centres(first, n_components, rng)
-    sums = _sums(first, lambda chunk, monomials: _nearest(chunk, centres))
-    for number in range(max_iter):
-        log_density = _coefficients(*_maximise(sums, n_features)).float()
-        part = first if number < max_iter // 2 else rows
-        sums = _sums(part, _shares_by(log_density))
-    return tuple(part.numpy() for part in _maximise(sums, n_features))
+    groups = [X]
+    if n_components != 1:
+        groups = split_by_scale(X[rng.permutation(len(X))])
+    if n_components is None:
+        numbers = [number_of_components(*group.shape) for group in groups]
+    else:
+        last = min(n_components, len(groups)) - 1  # takes all that are left over
+        groups = [*groups[:last], np.concatenate(groups[last:])]
+        numbers = _apportion(n_components, [len(group) for group in groups])
+    parts, prior = [], None
+    for group, number in zip(groups, numbers, strict=True):
+        weights, means, covariances = _fit_group(group, number, max_iter, rng, prior)
+        parts.append((weights * len(group) / len(X), means, covariances))
+        if prior is None:
+            prior = np.tensordot(weights, covariances, axes=1)
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def _centres(rows, n_components, rng):
-    """Centres by a few iterations of k-means from k-means++."""
-    few = rows[:, : max(CENTRE_ROWS, 2 * n_components)].T.numpy()
+def number_of_components(n_samples, n_features):
+    """Return the number of components to fit to so many codes."""
+    number = min(
+        MAX_COMPONENTS,
+        int(COMPONENTS_PER_ROOT * n_samples**0.5),
+        n_samples // (CODES_PER_FEATURE * n_features),
+        int(MAX_PRODUCTS / (n_samples * n_features**2)),
+    )
+    return max(number, 1)
+
+
+def split_by_scale(X):
+    """Split codes into the bulk and groups of outlying codes, each on its own scale.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Codes, in random order.
+
+    Returns
+    -------
+    groups : list of ndarray
+        The bulk first.
+    """
+    groups = []
+    while len(X):
+        is_outlying = _is_outlying(X)
+        groups.append(X[~is_outlying])
+        X = X[is_outlying]
+    return groups
+
+
+def _is_outlying(X):
+    """Return a mask of the codes that are outlying along some direction."""
+    # Along the features first: one code at 1e20 would leave no digits of the others in
+    # the principal directions.
+    centred = X - np.median(X[:N_SPREAD_CODES], axis=0)
+    scales = np.sqrt(np.square(centred).mean(axis=0))
+    is_outlying = _exceeds(centred / np.where(scales > 0, scales, 1))
+    n_outlying = -1
+    while n_outlying < is_outlying.sum() < len(X) / 2:
+        n_outlying = is_outlying.sum()
+        bulk = X[~is_outlying]
+        whitened = _AffineGaussian(*mean_and_covariance(bulk)).whiten(bulk)
+        is_outlying[~is_outlying] = _exceeds(whitened)
+    # Without a majority there is no bulk, as with features that are mostly zero.
+    return is_outlying & (n_outlying >= 0) & (is_outlying.sum() < len(X) / 2)
+
+
+def _exceeds(standardized):
+    """Return a mask of the codes with a coordinate far beyond most others."""
+    median = np.median(standardized[:N_SPREAD_CODES], axis=0)
+    deviations = np.abs(standardized - median)
+    ordered = np.sort(deviations[:N_SPREAD_CODES], axis=0)
+    # A feature that is mostly constant is judged by its other values.
+    n_varying = (ordered > 0).sum(axis=0, keepdims=True)
+    third_quartile = np.take_along_axis(
+        ordered, len(ordered) - 1 - n_varying // 4, axis=0
+    )
+    limits = np.where(n_varying > 0, OUTLYING_RATIO * third_quartile, np.inf)
+    # An outlying code has a large coordinate; a small one may be a rounding error.
+    return (deviations > np.maximum(limits, 1.0)).any(axis=1)
+
+
+def _apportion(n_components, sizes):
+    """Return the number of components of each group: one, and the rest by size."""
+    n_spare = n_components - len(sizes)
+    numbers = [1 + n_spare * size // sum(sizes) for size in sizes]
+    numbers[0] += n_components - sum(numbers)
+    return numbers
+
+
+def _fit_group(X, n_components, max_iter, rng, prior):
+    """Fit a mixture to one group of codes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    n_components : int
+    max_iter : int
+    rng : RandomState
+    prior : ndarray of shape (n_features, n_features) or None
+        Covariance to shrink a single component towards; None for the bulk.
+
+    Returns
+    -------
+    weights, means, covariances : ndarray
+    """
+    mean, covariance = mean_and_covariance(X)
+    n_components = min(n_components, len(X))
+    if n_components == 1 or not covariance.any():
+        if prior is not None:
+            strength = _prior_strength(X.shape[1])
+            covariance = len(X) * covariance + strength * prior
+            covariance /= len(X) + strength
+        return np.ones(1), mean[None], covariance[None]
+    whole = _AffineGaussian(mean, covariance)
+    weights, means, covariances = _fit_whitened(
+        whole.whiten(X), n_components, max_iter, rng
+    )
+    factor = whole.factor
+    return weights, whole.unwhiten(means), factor @ covariances @ factor.T
+
+
+def _fit_whitened(whitened, n_components, max_iter, rng):
+    """Fit a mixture to codes in random order that have unit covariance."""
+    codes = torch.from_numpy(np.ascontiguousarray(whitened.T))  # (n_features, n_samples)
+    rows = codes.float()
+    n_first = max(N_FIRST_CODES, 2 * n_components)
+    centres = _kmeans(rows[:, :n_first], n_components, rng)
+    mixture = _first_mixture(rows[:, :n_first], centres)
+    if mixture[2].diagonal(dim1=1, dim2=2).mean() < MIN_FLOAT32_VARIANCE:
+        rows = codes
+        mixture = _first_mixture(rows[:, :n_first], centres.double())
+    for iteration in range(max_iter - 1):
+        part = rows[:, :n_first] if iteration < max_iter // 2 else rows
+        responsibilities = _e_step(*mixture, rows.dtype)
+        mixture = _m_step(_weighted_sums(part, responsibilities), len(rows))
+    # The last sums in float64: no component then needs to be widened.
+    responsibilities = _e_step(*mixture, rows.dtype)
+    sums = _weighted_sums(codes, responsibilities, rows.dtype)
+    weights, means, covariances = _m_step(sums[sums[:, -1] > 0], len(rows))
+    covariances.diagonal(dim1=1, dim2=2).add_(MIN_VARIANCE)
+    return weights.numpy(), means.numpy(), covariances.numpy()
+
+
+def _kmeans(rows, n_components, rng):
+    """Return centres by a few iterations of k-means from k-means++."""
+    few = rows[:, : max(N_CENTRE_CODES, 2 * n_components)].T.numpy()
     centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
     centres = torch.from_numpy(centres)
-    for _ in range(CENTRE_ITERATIONS):
-        shares = _nearest(rows, centres)
-        counts = shares.sum(dim=1)[:, None]
-        centres = torch.where(counts > 0, shares @ rows.T / counts.clamp(1), centres)
+    for _ in range(N_KMEANS_ITERATIONS):
+        labels = _nearest(rows, centres)
+        counts = labels.sum(dim=1)[:, None]
+        centres = torch.where(counts > 0, labels @ rows.T / counts.clamp(1), centres)
     return centres
 
 
+def _first_mixture(rows, centres):
+    """Return weights, means and covariances of the clusters of k-means."""
+    sums = _weighted_sums(rows, lambda chunk, _: _nearest(chunk, centres))
+    return _m_step(sums, len(rows))
+
+
 def _nearest(rows, centres):
-    """One for the nearest centre of each row, else zero: (n_components, n_samples)."""
+    """Return one-hot labels of the nearest centres, (n_components, n_samples)."""
     distances = centres.square().sum(dim=1)[:, None] - 2 * centres @ rows
     nearest = distances.argmin(dim=0, keepdim=True)
     return torch.zeros_like(distances).scatter_(0, nearest, 1.0)
 
 
-def _shares_by(coefficients):
-    """A function of rows and their monomials: how likely each is each component's."""
-    return lambda rows, monomials: torch.softmax(coefficients @ monomials, dim=0)
+def _weighted_sums(rows, responsibilities, dtype=None):
+    """Return sums of monomials, weighted by responsibilities.
 
+    Parameters
+    ----------
+    rows : tensor of shape (n_features, n_samples)
+        The sums have its precision, apart from their total over chunks.
+    responsibilities : callable
+        Takes codes and their monomials, returns (n_components, n_samples).
+    dtype : torch.dtype or None, default=None
+        Precision of the responsibilities; None is that of `rows`.
 
-def _sums(rows, shares_of):
-    """Sums of the rows' monomials by their shares, (n_components, n_monomials)."""
+    Returns
+    -------
+    sums : float64 tensor of shape (n_components, n_monomials)
+    """
     sums = 0.0
-    for chunk in rows.split(CHUNK_ROWS, dim=1):
+    for chunk in rows.split(CHUNK_SIZE, dim=1):
         monomials = _monomials(chunk)
-        sums = sums + (shares_of(chunk, monomials) @ monomials.T).double()
+        shares = responsibilities(chunk, monomials.to(dtype or rows.dtype))
+        sums = sums + (shares.to(rows.dtype) @ monomials.T).double()
     return sums
 
 
 def _monomials(rows):
-    """The products of each two elements, the elements, and one: (n_monomials, rows)."""
+    """Return the products of each two features, the features, and one.
+
+    The shape is (n_monomials, n_samples).
+    """
     first, second = _pairs(len(rows))
     ones = rows.new_ones(1, rows.shape[1])
     return torch.cat([rows[first] * rows[second], rows, ones])
 
 
-def _maximise(sums, n_features):
-    """Shares, means and covariances that make the rows most likely, given a prior.
-
-    The prior acts as n_features / 2 + 1 more rows in each component would, that have the
-    mean covariance of all components: an inverse Wishart distribution, as in Fraley and
-    Raftery 2007.
-    """
-    counts, means = sums[:, -1], sums[:, -1 - n_features : -1]
-    means = means / counts.clamp(1e-9)[:, None]
-    first, second = _pairs(n_features)
-    scatter = sums.new_zeros(len(sums), n_features, n_features)
-    scatter[:, first, second] = scatter[:, second, first] = sums[:, : len(first)]
-    scatter -= counts[:, None, None] * means[:, :, None] * means[:, None, :]
-    pooled = scatter.sum(dim=0) / counts.sum()
-    strength = n_features / 2 + 1
-    covariances = (scatter + strength * pooled) / (counts + strength)[:, None, None]
-    # Squares of float32 numbers were subtracted: an error as large as their rounding.
-    sizes = 1 + means.square().sum(dim=1)[:, None]
-    covariances.diagonal(dim1=1, dim2=2).add_(LEAST_SHARE * sizes)
-    return counts / counts.sum(), means, covariances
+def _e_step(weights, means, covariances, dtype):
+    """Return a function from codes and their monomials to responsibilities."""
+    widths = RESOLUTION[dtype] * (1 + means.square().sum(dim=1)[:, None])
+    covariances = covariances.clone()
+    covariances.diagonal(dim1=1, dim2=2).add_(widths)
+    coefficients = _coefficients(weights, means, covariances).to(dtype)
+    return lambda _, monomials: torch.softmax(coefficients @ monomials, dim=0)
 
 
-def _coefficients(shares, means, covariances):
-    """The monomials' coefficients in the log density, (n_components, n_monomials)."""
+def _coefficients(weights, means, covariances):
+    """Return the monomials' coefficients in the log-density of each component."""
     factors = torch.linalg.cholesky(covariances)
     precisions = torch.cholesky_inverse(factors)
     first, second = _pairs(means.shape[1])
     squares = precisions[:, first, second] * torch.where(first == second, 0.5, 1.0)
     linear = (precisions @ means[:, :, None])[:, :, 0]
     log_volumes = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    constants = shares.log() - log_volumes - (linear * means).sum(dim=1) / 2
+    constants = weights.log() - log_volumes - (linear * means).sum(dim=1) / 2
     return torch.cat([-squares, linear, constants[:, None]], dim=1)
+
+
+def _m_step(sums, n_features):
+    """Return weights, means and covariances from weighted sums of monomials."""
+    counts, means = sums[:, -1], sums[:, -1 - n_features : -1]
+    means = means / counts.clamp(1e-9)[:, None]
+    first, second = _pairs(n_features)
+    scatter = sums.new_zeros(len(sums), n_features, n_features)
+    scatter[:, first, second] = scatter[:, second, first] = sums[:, : len(first)]
+    scatter -= counts[:, None, None] * means[:, :, None] * means[:, None, :]
+    return counts / counts.sum(), means, _shrunk_covariances(counts, scatter)
+
+
+def _shrunk_covariances(counts, scatter):
+    """Return the covariances of the components, shrunk towards the pooled covariance.
+
+    The prior is an inverse Wishart distribution, as in Fraley and Raftery (2007). It
+    counts as `_prior_strength` more codes in each component, with the pooled covariance.
+    A component that is much wider than most would inflate all others through the pooled
+    covariance. So the latter is limited, along each feature.
+    """
+    pooled = scatter.sum(dim=0) / counts.sum()
+    variances = scatter.diagonal(dim1=1, dim2=2) / counts.clamp(1e-9)[:, None]
+    order = variances.argsort(dim=0)
+    cumulative = counts[order].cumsum(dim=0)
+    middle = (cumulative < counts.sum() / 2).sum(dim=0, keepdim=True)
+    medians = variances.gather(0, order).gather(0, middle)[0]  # weighted by counts
+    ratios = MAX_POOLED_RATIO * medians / pooled.diagonal().clamp(1e-300)
+    limits = ratios.clamp(0, 1).sqrt()
+    pooled = pooled * limits * limits[:, None]
+    strength = _prior_strength(len(pooled))
+    return (scatter + strength * pooled) / (counts + strength)[:, None, None]
+
+
+def _prior_strength(n_features):
+    return n_features / 2 + 1
 
 
 def _pairs(n_features):

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from skae.densities import Density
+from skae.densities._base import BaseDensity as Density
 
 
 class FlowPrior(Density):

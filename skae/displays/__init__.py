@@ -1,4 +1,4 @@
-"""Pictures of autoencoders, as scikit-learn's Display objects."""
+"""Plots of autoencoders, with the API of scikit-learn's displays."""
 
 from skae.displays._architecture import ArchitectureDisplay
 from skae.displays._decoded import InterpolationDisplay, LatentGridDisplay

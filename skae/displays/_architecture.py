@@ -1,4 +1,4 @@
-"""ArchitectureDisplay: the layers of an autoencoder, one below the other."""
+"""ArchitectureDisplay: the layers of an autoencoder."""
 
 import itertools
 import math
@@ -6,32 +6,33 @@ import math
 import numpy as np
 
 from skae.displays._estimators import find_autoencoder
-from skae.displays._style import BLUE, GREEN, GREY, ORANGE, axes_for, merged
-from skae.nn.summary import describe, size
+from skae.displays._style import BLUE, GREEN, GREY, ORANGE, axes_for, merge_kw
+from skae.nn.summary import describe, shape_text
 
 TEXT_SIZE = 8
-LINE_HEIGHT = 0.36  # of a layer, in inches: two lines of text
+LINE_HEIGHT = 0.36  # of a layer with two lines of text, in inches
 
 
 class ArchitectureDisplay:
-    """The layers of an autoencoder, from the rows down to their reconstructions.
+    """Layers of an autoencoder, from the input at the top to the reconstruction.
 
-    Each layer is a bar as wide as the logarithm of the number of elements that it puts
-    out for a row. What it is stands on the left; on the right, the shape that it puts
-    out, and below that its number of parameters. Make one by `from_estimator`.
+    Each layer is a bar. Its width is the logarithm of the number of elements in the
+    layer's output for one sample. The label on the left is the type of the layer. The
+    text on the right is the shape of the output and the number of parameters. Create
+    the display with `from_estimator`.
 
     Parameters
     ----------
     name : str
-        Of the estimator.
+        Class of the autoencoder.
     n_features : int
-        Size of the rows.
+        Number of features.
     n_components : int
-        Size of the codes.
+        Number of latent components.
     encoder : list of Layer
-        Its layers, as ``skae.architecture.describe`` returns them.
+        Layers of the encoder, from ``skae.nn.summary.describe``.
     decoder : list of Layer
-        Its layers.
+        Layers of the decoder.
 
     Attributes
     ----------
@@ -42,13 +43,13 @@ class ArchitectureDisplay:
     bars_ : list of matplotlib Rectangle
         The bars, from top to bottom.
     labels_ : list of str
-        What stands on the left of them.
+        The labels on the left.
     texts_ : list of matplotlib Annotation
-        What stands on the right of them.
+        The texts on the right.
 
     See Also
     --------
-    skae.BaseAutoencoder.summary : The same as a table of text.
+    skae.BaseAutoencoder.summary : The layers as a text table.
 
     Examples
     --------
@@ -58,7 +59,7 @@ class ArchitectureDisplay:
     >>> X, _ = load_iris(return_X_y=True)
     >>> autoencoder = DenseAutoencoder(2, hidden_layer_sizes=(8,), max_epochs=5).fit(X)
     >>> ArchitectureDisplay.from_estimator(autoencoder).labels_
-    ['rows', 'Linear + ReLU', 'Linear', 'codes', 'Linear + ReLU', 'Linear']
+    ['input', 'Linear + ReLU', 'Linear', 'latent code', 'Linear + ReLU', 'Linear']
     """
 
     def __init__(self, name, n_features, n_components, encoder, decoder):
@@ -75,23 +76,24 @@ class ArchitectureDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one of these.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         bar_kw : dict, default=None
-            Passed to matplotlib's ``barh``.
+            Keyword arguments for ``ax.barh``.
         ax : matplotlib Axes, default=None
-            To draw in; None makes a new figure.
+            Axes to draw in; None creates a figure.
 
         Returns
         -------
         display : ArchitectureDisplay
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If there is no autoencoder in `estimator`.
+            If `estimator` contains no autoencoder.
         NotFittedError
-            If it is not fitted.
+            If the autoencoder is not fitted.
         """
         _, autoencoder = find_autoencoder(estimator, cls.__name__)
         encoder, decoder = describe(autoencoder)
@@ -110,68 +112,69 @@ class ArchitectureDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            To draw in; None makes a new figure.
+            Axes to draw in; None creates a figure.
         bar_kw : dict, default=None
-            Passed to matplotlib's ``barh``.
+            Keyword arguments for ``ax.barh``.
 
         Returns
         -------
-        self : object
+        self : ArchitectureDisplay
+            The display.
         """
         lines = self._lines()
         self.labels_ = [kind for kind, _, _, _ in lines]
-        places = np.arange(len(lines))
-        height = LINE_HEIGHT * len(lines) + 1.1
-        self.figure_, self.ax_ = axes_for(ax, (5.2, height))
+        y = np.arange(len(lines))
+        self.figure_, self.ax_ = axes_for(ax, (5.2, LINE_HEIGHT * len(lines) + 1.1))
         widths = self._widths([shape for _, shape, _, _ in lines])
         style = {"height": 0.62, "color": [colour for *_, colour in lines]}
-        bars = self.ax_.barh(places, widths, left=-widths / 2, **merged(style, bar_kw))
+        bars = self.ax_.barh(y, widths, left=-widths / 2, **merge_kw(style, bar_kw))
         self.bars_ = list(bars)
-        self._join(places, widths, style["height"])
-        self._write(lines, places)
+        self._connect(y, widths, style["height"])
+        self._annotate(lines, y)
         return self
 
     def _lines(self):
-        """Kind, shape, text on the parameters, and colour of each line."""
+        """Return (label, output shape, text about parameters, colour) of each bar."""
         encoder = [_line(layer, BLUE) for layer in self.encoder]
         decoder = [_line(layer, GREEN) for layer in self.decoder]
         return [
-            ("rows", (self.n_features,), "", GREY),
+            ("input", (self.n_features,), "", GREY),
             *encoder,
-            ("codes", (self.n_components,), "", ORANGE),
+            ("latent code", (self.n_components,), "", ORANGE),
             *decoder,
         ]
 
     def _widths(self, shapes):
-        """Widths of the bars, at most 1; 0 where rows do not come by."""
+        """Return widths of up to 1; 0 for layers not used in the forward pass."""
         elements = [0 if shape is None else math.prod(shape) for shape in shapes]
         return np.log1p(elements) / np.log1p(max(elements))
 
-    def _join(self, places, widths, height):
-        """Pale lines of flow from each bar to the next that rows come by."""
-        passed = np.flatnonzero(widths)
-        for above, below in itertools.pairwise(passed):
-            top, bottom = places[above] + height / 2, places[below] - height / 2
+    def _connect(self, y, widths, height):
+        """Shade the area between consecutive bars of the forward pass."""
+        used = np.flatnonzero(widths)
+        for above, below in itertools.pairwise(used):
+            top, bottom = y[above] + height / 2, y[below] - height / 2
             ends = np.array([widths[above], widths[below]]) / 2
             self.ax_.fill_betweenx(
                 [top, bottom], -ends, ends, color=GREY, alpha=0.25, linewidth=0
             )
 
-    def _write(self, lines, places):
-        ax, beside = self.ax_, self.ax_.get_yaxis_transform()
+    def _annotate(self, lines, y):
+        """Add labels on the left, texts on the right and a title."""
+        ax, transform = self.ax_, self.ax_.get_yaxis_transform()
         labels = [label.replace(" + ", "\n+ ", 1) for label in self.labels_]
-        ax.set_yticks(places, labels, fontsize=TEXT_SIZE)
+        ax.set_yticks(y, labels, fontsize=TEXT_SIZE)
         self.texts_ = [
             ax.annotate(
-                "\n".join(filter(None, [size(shape), parameters])),
+                "\n".join(filter(None, [shape_text(shape), parameters])),
                 (1, place),
                 (6, 0),
-                beside,
+                transform,
                 textcoords="offset points",
                 va="center",
                 fontsize=TEXT_SIZE,
             )
-            for place, (_, shape, parameters, _) in zip(places, lines, strict=True)
+            for place, (_, shape, parameters, _) in zip(y, lines, strict=True)
         ]
         ax.set(xticks=[], xlim=(-0.5, 0.5), ylim=(len(lines) - 0.5, -0.5))
         ax.set_xlabel("width: log of the number of elements", fontsize=TEXT_SIZE)

@@ -1,27 +1,43 @@
-"""Displays of what codes decode into: a grid over two numbers, ways between rows."""
+"""Displays of decoded latent codes: a latent grid, and interpolations."""
 
 import numpy as np
 
-from skae.displays import _images as images
-from skae.displays._estimators import at_least, back, find_autoencoder, flat, into
-from skae.displays._histograms import checked_components
+from skae.displays._estimators import (
+    apply_steps_before,
+    as_flat_rows,
+    as_numpy,
+    check_min,
+    find_autoencoder,
+    image_shape_of,
+    invert_steps_before,
+)
+from skae.displays._histograms import check_components
+from skae.displays._images import (
+    centres,
+    draw_mosaic,
+    mosaic,
+    mosaic_size,
+    require_image_shape,
+    resolve_image_shape,
+    value_range,
+)
 from skae.displays._style import axes_for
 
 
 class LatentGridDisplay:
-    """Images decoded from a grid over two numbers of the codes.
+    """Images decoded from a grid over two latent components.
 
-    The other numbers stay at their means. Make one by `from_estimator`.
+    All other components have their mean. Create the display with `from_estimator`.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_steps * n_steps, n_features)
-        Decoded rows; the first number of the code grows from left to right, the second
-        from the bottom line to the top one, which comes first.
+    X_decoded : ndarray of shape (n_steps * n_steps, n_features)
+        Decoded images. The first component increases from left to right. The second one
+        decreases from the first line of images, at the top, to the last.
     values : tuple of ndarray of shape (n_steps,)
-        The values of the two numbers, growing.
+        Increasing values of the two components.
     components : tuple of int
-        Which two they are.
+        Indices of the two components.
     image_shape : tuple of int
         (channels, height, width).
 
@@ -32,11 +48,11 @@ class LatentGridDisplay:
     ax_ : matplotlib Axes
         The axes.
     image_ : matplotlib AxesImage
-        All images in one.
+        The grid of images.
 
     See Also
     --------
-    InterpolationDisplay : Ways from rows to other rows.
+    InterpolationDisplay : Interpolation between pairs of samples.
 
     Examples
     --------
@@ -46,12 +62,12 @@ class LatentGridDisplay:
     >>> X = load_digits().images / 16
     >>> vae = DenseVariationalAutoencoder(2, max_epochs=2).fit(X)
     >>> display = LatentGridDisplay.from_estimator(vae, X, n_steps=5)
-    >>> display.rows.shape
+    >>> display.X_decoded.shape
     (25, 64)
     """
 
-    def __init__(self, rows, values, components, *, image_shape):
-        self.rows = rows
+    def __init__(self, X_decoded, values, components, *, image_shape):
+        self.X_decoded = X_decoded
         self.values = values
         self.components = components
         self.image_shape = image_shape
@@ -60,42 +76,48 @@ class LatentGridDisplay:
     def from_estimator(
         cls, estimator, X, *, components=(0, 1), n_steps=15, image_shape=None, ax=None
     ):
-        """Draw what codes around those of `X` decode into.
+        """Decode a grid in the region of the latent codes of `X`, and draw it.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         X : array-like of shape (n_samples, n_features)
-            Rows, or images; the grid spans the middle nine tenths of their codes.
+            Samples, or images. The grid spans the 5% to 95% quantiles of their latent
+            codes.
         components : tuple of int, default=(0, 1)
-            The two numbers of the codes, across and up.
+            Indices of the components on the horizontal and the vertical axis.
         n_steps : int, default=15
-            Values of each; at least 2.
+            Number of values of each component; at least 2.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are. None is
-            the shape of `X` where it holds images, or the estimator's ``image_shape_``.
+            (height, width) or (channels, height, width) of flat samples. None is the
+            shape of the images in `X`, or the estimator's ``image_shape_``.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
 
         Returns
         -------
         display : LatentGridDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If the codes have one number only, `components` are not two of theirs, or
-            nothing says what shape the images are.
+            If there is only one latent component, if `components` or `n_steps` is
+            invalid, or if the image shape is unknown.
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        codes = np.asarray(autoencoder.transform(into(before, X)))
-        components = two_components(components, codes.shape[1])
-        at_least(2, n_steps=n_steps)
+        check_min(2, n_steps=n_steps)
+        codes = as_numpy(autoencoder.transform(apply_steps_before(before, X)))
+        if codes.shape[1] < 2:
+            raise ValueError(
+                f"{cls.__name__}: the estimator has 1 latent component; must have at "
+                "least 2."
+            )
+        components = check_two_components(components, codes.shape[1])
         values = [
             np.linspace(*np.quantile(codes[:, c], [0.05, 0.95]), n_steps)
             for c in components
@@ -103,22 +125,24 @@ class LatentGridDisplay:
         grid = np.tile(codes.mean(axis=0), (n_steps * n_steps, 1))
         down, across = np.meshgrid(values[1][::-1], values[0], indexing="ij")
         grid[:, components[0]], grid[:, components[1]] = across.ravel(), down.ravel()
-        decoded, shape = flat(autoencoder.inverse_transform(grid))
-        rows, _ = flat(back(before, decoded))
-        fitted = shape or flat(X)[1] or autoencoder.image_shape_
-        shape = images.resolve_image_shape(image_shape, None, fitted, rows.shape[1])
-        images.needed_image_shape(shape, cls.__name__)
-        return cls(rows, tuple(values), components, image_shape=shape).plot(ax)
+        decoded = autoencoder.inverse_transform(grid)
+        decoded, shape = as_flat_rows(decoded, cls.__name__, "X_decoded")
+        decoded = invert_steps_before(before, decoded)
+        decoded, _ = as_flat_rows(decoded, cls.__name__, "X_decoded")
+        known = shape or image_shape_of(X) or autoencoder.image_shape_
+        shape = resolve_image_shape(image_shape, known, decoded.shape[1])
+        require_image_shape(shape, cls.__name__)
+        return cls(decoded, tuple(values), components, image_shape=shape).plot(ax)
 
     def plot(self, ax=None, *, image_kw=None):
-        """Draw the display.
+        """Draw the grid.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         image_kw : dict, default=None
-            Options of ``ax.imshow``.
+            Keyword arguments for ``ax.imshow``.
 
         Returns
         -------
@@ -126,31 +150,31 @@ class LatentGridDisplay:
             The display.
         """
         n_steps = len(self.values[0])
-        picture, pitch = images.mosaic(self.rows, self.image_shape, n_columns=n_steps)
-        self.figure_, self.ax_ = axes_for(ax, images.size_of(picture))
-        limits = images.value_range(self.rows)
-        self.image_ = images.draw_mosaic(self.ax_, picture, limits, image_kw)
+        picture, pitch = mosaic(self.X_decoded, self.image_shape, n_columns=n_steps)
+        self.figure_, self.ax_ = axes_for(ax, mosaic_size(picture))
+        limits = value_range(self.X_decoded)
+        self.image_ = draw_mosaic(self.ax_, picture, limits, image_kw)
         _, height, width = self.image_shape
-        shown = np.linspace(0, n_steps - 1, min(n_steps, 5)).round().astype(int)
-        labels = [[f"{values[i]:.2g}" for i in shown] for values in self.values]
-        self.ax_.set_xticks(images.centres(n_steps, pitch[1], width)[shown], labels[0])
-        ups = images.centres(n_steps, pitch[0], height)[::-1]
-        self.ax_.set_yticks(ups[shown], labels[1])
+        labelled = np.linspace(0, n_steps - 1, min(n_steps, 5)).round().astype(int)
+        labels = [[f"{values[i]:.2g}" for i in labelled] for values in self.values]
+        self.ax_.set_xticks(centres(n_steps, pitch[1], width)[labelled], labels[0])
+        upwards = centres(n_steps, pitch[0], height)[::-1]
+        self.ax_.set_yticks(upwards[labelled], labels[1])
         across, up = self.components
-        self.ax_.set(xlabel=f"component {across}", ylabel=f"component {up}")
-        self.ax_.set_title("Decoded codes", fontsize="medium")
+        self.ax_.set(xlabel=f"latent component {across}", ylabel=f"latent component {up}")
+        self.ax_.set_title("Decoded grid in latent space", fontsize="medium")
         return self
 
 
 class InterpolationDisplay:
-    """Ways from rows to other rows through the space of codes, a line each.
+    """Images decoded along paths in latent space between pairs of samples.
 
-    Make one by `from_estimator`.
+    Each line of images shows one pair. Create the display with `from_estimator`.
 
     Parameters
     ----------
     steps : ndarray of shape (n_samples, n_steps, n_features)
-        Decoded rows on each way, both ends included.
+        Decoded images of each path, including its ends.
     image_shape : tuple of int
         (channels, height, width).
 
@@ -161,11 +185,11 @@ class InterpolationDisplay:
     ax_ : matplotlib Axes
         The axes.
     image_ : matplotlib AxesImage
-        All images in one.
+        The grid of images.
 
     See Also
     --------
-    LatentGridDisplay : A grid over two numbers of the codes.
+    LatentGridDisplay : A grid over two latent components.
 
     Examples
     --------
@@ -187,57 +211,61 @@ class InterpolationDisplay:
     def from_estimator(
         cls, estimator, X_a, X_b, *, n_steps=10, image_shape=None, ax=None
     ):
-        """Draw the ways from some rows to others.
+        """Interpolate between pairs of samples in latent space, and draw the images.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         X_a : array-like of shape (n_samples, n_features)
-            Rows to start from, or images.
+            Samples, or images, at the start of each path.
         X_b : array-like of shape (n_samples, n_features)
-            Rows to go to, as many.
+            Samples, or images, at the end of each path.
         n_steps : int, default=10
-            Number of rows on each way, both ends included; at least 2.
+            Number of images on each path, including its ends; at least 2.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are. None is
-            the shape of `X_a` where it holds images, or the estimator's ``image_shape_``.
+            (height, width) or (channels, height, width) of flat samples. None is the
+            shape of the images in `X_a`, or the estimator's ``image_shape_``.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
 
         Returns
         -------
         display : InterpolationDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If there are not as many rows to go to as to start from, `n_steps` is not
-            what it must be, or nothing says what shape the images are.
+            If `X_a` and `X_b` have different numbers of samples, if `n_steps` is
+            invalid, or if the image shape is unknown.
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        ways = autoencoder.interpolate(into(before, X_a), into(before, X_b), n_steps)
-        n_ways = len(ways)
-        steps = np.asarray(ways).reshape(n_ways * n_steps, -1)
-        steps, _ = flat(back(before, steps))
-        fitted = flat(X_a)[1] or autoencoder.image_shape_
-        shape = images.resolve_image_shape(image_shape, None, fitted, steps.shape[1])
-        images.needed_image_shape(shape, cls.__name__)
-        return cls(steps.reshape(n_ways, n_steps, -1), image_shape=shape).plot(ax)
+        check_min(2, n_steps=n_steps)
+        ends = [apply_steps_before(before, X) for X in (X_a, X_b)]
+        paths = as_numpy(autoencoder.interpolate(*ends, n_steps))
+        n_paths = len(paths)
+        decoded = paths.reshape(n_paths * n_steps, -1)
+        decoded = invert_steps_before(before, decoded)
+        decoded, _ = as_flat_rows(decoded, cls.__name__, "steps")
+        known = image_shape_of(X_a) or autoencoder.image_shape_
+        shape = resolve_image_shape(image_shape, known, decoded.shape[1])
+        require_image_shape(shape, cls.__name__)
+        steps = decoded.reshape(n_paths, n_steps, -1)
+        return cls(steps, image_shape=shape).plot(ax)
 
     def plot(self, ax=None, *, image_kw=None):
-        """Draw the display.
+        """Draw the images.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         image_kw : dict, default=None
-            Options of ``ax.imshow``.
+            Keyword arguments for ``ax.imshow``.
 
         Returns
         -------
@@ -245,24 +273,24 @@ class InterpolationDisplay:
             The display.
         """
         _, n_steps, n_features = self.steps.shape
-        rows = self.steps.reshape(-1, n_features)
-        picture, pitch = images.mosaic(rows, self.image_shape, n_columns=n_steps)
-        self.figure_, self.ax_ = axes_for(ax, images.size_of(picture))
-        limits = images.value_range(rows)
-        self.image_ = images.draw_mosaic(self.ax_, picture, limits, image_kw)
-        across = images.centres(n_steps, pitch[1], self.image_shape[2])
-        self.ax_.set_xticks(across[[0, -1]], ["from", "to"])
+        flat = self.steps.reshape(-1, n_features)
+        picture, pitch = mosaic(flat, self.image_shape, n_columns=n_steps)
+        self.figure_, self.ax_ = axes_for(ax, mosaic_size(picture))
+        self.image_ = draw_mosaic(self.ax_, picture, value_range(flat), image_kw)
+        across = centres(n_steps, pitch[1], self.image_shape[2])
+        self.ax_.set_xticks(across[[0, -1]], ["start", "end"])
         self.ax_.tick_params(bottom=False)
-        title = f"{n_steps} steps through the codes"
+        title = f"Interpolation in latent space, {n_steps} steps"
         self.ax_.set_title(title, fontsize="medium")
         return self
 
 
-def two_components(components, n_components):
-    """Two different numbers of components, or an error."""
-    components = tuple(checked_components(components, n_components))
-    if len(set(components)) != 2 or len(components) != 2:
+def check_two_components(components, n_components):
+    """Return two different component indices."""
+    checked = tuple(check_components(components, n_components))
+    if len(set(checked)) != 2 or len(checked) != 2:
         raise ValueError(
-            f"components={components}; expected two different ones, across and up."
+            f"components={components!r} is invalid; must be two different integers, for "
+            "the horizontal and the vertical axis."
         )
-    return components
+    return checked

@@ -1,35 +1,37 @@
-"""What displays are given: the autoencoder in it, the way to it and back, options."""
+"""Inputs of the displays: the autoencoder, the data and integer options."""
 
 import numbers
 
 import numpy as np
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._data.check import flatten_images
+from skae._data.check import REAL_KINDS, as_array, flatten_images, with_channels
 
 
 def find_autoencoder(estimator, name):
-    """The steps before the autoencoder, and the autoencoder.
+    """Return the steps before the autoencoder, and the autoencoder.
 
     Parameters
     ----------
     estimator : object
-        A fitted autoencoder; a Pipeline that has one as a step, of which the last is
-        taken; or a fitted search over one of these.
+        A fitted autoencoder, a Pipeline that contains one, or a fitted search over one
+        of these. In a Pipeline with several autoencoders, the last one is used.
     name : str
-        Of the display, for errors.
+        Class of the display, for error messages.
 
     Returns
     -------
-    before : transformer or None
+    before : Pipeline or None
+        The steps before the autoencoder; None if there are none.
     autoencoder : object
 
     Raises
     ------
     TypeError
-        If there is no autoencoder in it.
+        If `estimator` contains no autoencoder.
     NotFittedError
-        If it is not fitted.
+        If the autoencoder is not fitted.
     """
     if hasattr(estimator, "estimator"):
         check_is_fitted(estimator)
@@ -39,43 +41,88 @@ def find_autoencoder(estimator, name):
         if hasattr(step, "reconstruct") and hasattr(step, "inverse_transform"):
             check_is_fitted(step)
             return (found[:i] if i else None), step
+    hint = ""
+    if getattr(estimator, "refit", None) is False:
+        hint = " A search must have refit=True."
     raise TypeError(
-        f"{name}.from_estimator got {estimator!r}, in which there is no autoencoder. "
-        "Give a fitted autoencoder of skae, or a Pipeline or a search that holds one."
+        f"{name}: estimator={estimator!r} contains no autoencoder; must be a fitted "
+        "autoencoder of skae, or a Pipeline or search that contains one." + hint
     )
 
 
-def into(before, X):
-    """`X` as the autoencoder sees it, after the steps before."""
+def apply_steps_before(before, X):
+    """Return `X` transformed by the steps before the autoencoder."""
     return X if before is None else before.transform(X)
 
 
-def back(before, X):
-    """Rows of the autoencoder in the space of the data, where the steps lead back."""
-    if before is None or not hasattr(before, "inverse_transform"):
+def invert_steps_before(before, X):
+    """Return `X` in the space of the Pipeline's input, if its steps are invertible."""
+    if before is None or not is_invertible(before):
         return X
     return before.inverse_transform(X)
 
 
-def leads_back(before):
-    """Whether the steps before the autoencoder can be undone."""
+def is_invertible(before):
+    """Return whether the steps before the autoencoder have an inverse."""
     return before is None or hasattr(before, "inverse_transform")
 
 
-def flat(X):
-    """Rows (n_samples, n_features) of what may be images, and their shape or None.
+def as_flat_rows(X, owner, name="X"):
+    """Return samples as a finite floating-point array, and the shape of the images.
 
-    The shape is (channels, height, width), of images without channels one channel.
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples, or images of shape (n_samples, height, width) or (n_samples, channels,
+        height, width).
+    owner : str
+        Class that was given the array, for error messages.
+    name : str, default="X"
+        Name of the array, for error messages.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+    image_shape : tuple of int or None
+        (channels, height, width) if `X` holds images, else None.
     """
-    X, shape = flatten_images(X)
-    X = np.asarray(X)
-    return X, None if shape is None else (1, *shape)[-3:]
+    X = as_array(X)
+    try:
+        X, shape = flatten_images(X)
+        X = check_array(X, dtype="numeric")
+    except (TypeError, ValueError) as error:
+        raise ValueError(_invalid_array(owner, name, error)) from error
+    if X.dtype.kind not in REAL_KINDS:
+        raise ValueError(_invalid_array(owner, name, f"Its type is {X.dtype}."))
+    if X.dtype != np.float32:
+        X = X.astype(np.float64, copy=False)
+    return X, with_channels(shape)
 
 
-def at_least(least, **given):
-    """Raise a ValueError for an option that is no integer of at least `least`."""
-    for name, value in given.items():
-        if not isinstance(value, numbers.Integral) or value < least:
+def _invalid_array(owner, name, reason):
+    return (
+        f"{owner}: {name} is invalid; must hold finite real numbers and have shape "
+        "(n_samples, n_features), or (n_samples, height, width) or (n_samples, channels, "
+        f"height, width) for images. {reason}"
+    )
+
+
+def as_numpy(X):
+    """Return the output of an estimator, or `y`, as a NumPy array."""
+    return np.asarray(as_array(X))
+
+
+def image_shape_of(X):
+    """Return (channels, height, width) if `X` holds images, else None."""
+    shape = tuple(getattr(X, "shape", ()))[1:]
+    return with_channels(shape) if len(shape) in (2, 3) else None
+
+
+def check_min(minimum, **options):
+    """Raise a ValueError if an option is not an integer of at least `minimum`."""
+    for name, value in options.items():
+        is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not is_integer or value < minimum:
             raise ValueError(
-                f"{name}={value!r}; expected an integer of at least {least}."
+                f"{name}={value!r} is invalid; must be an integer of at least {minimum}."
             )

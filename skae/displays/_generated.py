@@ -1,30 +1,41 @@
-"""SampleDisplay: rows that were generated."""
+"""SampleDisplay: generated samples."""
 
 import math
 
 import numpy as np
 
-from skae.displays import _images as images
-from skae.displays import _lines as lines
-from skae.displays._estimators import back, find_autoencoder, flat
-from skae.displays._style import BLUE, axes_for, merged
+from skae.displays._estimators import (
+    as_flat_rows,
+    check_min,
+    find_autoencoder,
+    invert_steps_before,
+)
+from skae.displays._images import (
+    draw_mosaic,
+    mosaic,
+    mosaic_size,
+    resolve_image_shape,
+    value_range,
+)
+from skae.displays._lines import is_signal, plot_stacked, stacked_size
+from skae.displays._style import BLUE, axes_for, merge_kw
 
 
 class SampleDisplay:
-    """A grid of generated rows.
+    """Generated samples.
 
-    Images are drawn as images; signals as lines above each other; other rows, such as
-    those of a table, as the lines of one picture, a feature a column. Make one by
-    `from_estimator` or `from_predictions`.
+    Images are drawn in a grid. Signals are drawn as stacked lines. Tabular samples are
+    drawn as a heat map with a row for each sample and a column for each feature. Create
+    the display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     samples : ndarray of shape (n_samples, n_features)
-        The rows.
+        Generated samples.
     image_shape : tuple of int, default=None
-        (channels, height, width), where they are images or signals.
+        (channels, height, width) of images or signals; None for tabular samples.
     title : str, default=None
-        Of the axes; None says how many rows there are.
+        Title of the axes; None is the number of samples.
 
     Attributes
     ----------
@@ -33,13 +44,13 @@ class SampleDisplay:
     ax_ : matplotlib Axes
         The axes.
     image_ : matplotlib AxesImage
-        All rows in one picture; None where they are signals.
+        The grid of images or the heat map; None for signals.
     lines_ : list of matplotlib Line2D
         The signals.
 
     See Also
     --------
-    ReconstructionDisplay : Rows beside their reconstructions.
+    ReconstructionDisplay : Samples and their reconstructions.
 
     Examples
     --------
@@ -69,45 +80,47 @@ class SampleDisplay:
         ax=None,
         n_columns=None,
     ):
-        """Draw samples of an estimator.
+        """Generate samples with an estimator and draw them.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one. Of a Pipeline, rows go back through the steps before the
-            autoencoder where these can be undone.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these. If the steps of a Pipeline before the autoencoder are
+            invertible, samples are drawn in the space of the Pipeline's input.
         n_samples : int, default=100
-            How many.
+            Number of samples.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are. None is
-            the estimator's ``image_shape_``.
+            (height, width) or (channels, height, width) of flat samples. None is the
+            estimator's ``image_shape_``.
         random_state : int, RandomState instance or None, default=None
-            As for the estimator's `sample`.
+            Passed to the estimator's `sample`.
         title : str, default=None
-            Of the axes; None says how many rows there are.
+            Title of the axes; None is the number of samples.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=None
-            Number of images side by side; None makes the grid as square as it can be.
+            Number of images per line; None makes the grid approximately square.
 
         Returns
         -------
         display : SampleDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If `image_shape` does not fit, or there is no density to draw from.
+            If `image_shape` or `n_columns` is invalid, or the estimator has no density.
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        drawn, shape = flat(autoencoder.sample(n_samples, random_state=random_state))
-        samples, _ = flat(back(before, drawn))
-        shape = images.resolve_image_shape(
-            image_shape, None, shape or autoencoder.image_shape_, samples.shape[1]
+        generated = autoencoder.sample(n_samples, random_state=random_state)
+        flat, shape = as_flat_rows(generated, cls.__name__, "samples")
+        samples = invert_steps_before(before, flat)
+        samples, _ = as_flat_rows(samples, cls.__name__, "samples")
+        shape = resolve_image_shape(
+            image_shape, shape or autoencoder.image_shape_, samples.shape[1]
         )
         return cls(samples, image_shape=shape, title=title).plot(ax, n_columns=n_columns)
 
@@ -115,72 +128,69 @@ class SampleDisplay:
     def from_predictions(
         cls, samples, *, image_shape=None, title=None, ax=None, n_columns=None
     ):
-        """Draw rows, whatever made them.
+        """Draw samples.
 
         Parameters
         ----------
         samples : array-like of shape (n_samples, n_features)
-            Rows, or images.
+            Samples, or images.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are.
+            (height, width) or (channels, height, width) of flat samples.
         title : str, default=None
-            Of the axes; None says how many rows there are.
+            Title of the axes; None is the number of samples.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=None
-            Number of images side by side; None makes the grid as square as it can be.
+            Number of images per line; None makes the grid approximately square.
 
         Returns
         -------
         display : SampleDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         ValueError
-            If `image_shape` does not fit, or there is no row.
+            If `samples`, `image_shape` or `n_columns` is invalid.
         """
-        samples, shape = flat(samples)
-        if samples.ndim != 2 or not len(samples):
-            raise ValueError(
-                f"samples has the shape {samples.shape}; expected (n_samples, "
-                "n_features), one row or more, or images."
-            )
-        shape = images.resolve_image_shape(image_shape, shape, None, samples.shape[1])
+        samples, shape = as_flat_rows(samples, cls.__name__, "samples")
+        shape = resolve_image_shape(image_shape, shape, samples.shape[1])
         return cls(samples, image_shape=shape, title=title).plot(ax, n_columns=n_columns)
 
     def plot(self, ax=None, *, n_columns=None, image_kw=None, line_kw=None):
-        """Draw the display.
+        """Draw the samples.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=None
-            Number of images side by side; None makes the grid as square as it can be.
+            Number of images per line; None makes the grid approximately square.
         image_kw : dict, default=None
-            Options of ``ax.imshow``.
+            Keyword arguments for ``ax.imshow``.
         line_kw : dict, default=None
-            Options of ``ax.plot``, for signals.
+            Keyword arguments for ``ax.plot``, for signals.
 
         Returns
         -------
         self : SampleDisplay
             The display.
         """
+        if n_columns is not None:
+            check_min(1, n_columns=n_columns)
         self.image_, self.lines_ = None, []
-        limits = images.value_range(self.samples)
-        if lines.is_signal(self.image_shape):
-            self.figure_, self.ax_ = axes_for(ax, lines.size_of(len(self.samples)))
-            style = merged({"color": BLUE}, line_kw)
-            self.lines_ = lines.stack(self.ax_, self.samples, limits, style)
+        limits = value_range(self.samples)
+        if is_signal(self.image_shape):
+            self.figure_, self.ax_ = axes_for(ax, stacked_size(len(self.samples)))
+            style = merge_kw({"color": BLUE}, line_kw)
+            self.lines_ = plot_stacked(self.ax_, self.samples, limits, style)
             self.ax_.set(yticks=[])
         elif self.image_shape is not None:
             self._plot_images(ax, n_columns, limits, image_kw)
         else:
             self._plot_table(ax, image_kw)
         n = len(self.samples)
-        title = self.title or f"{n} generated row{'s' * (n > 1)}"
+        title = self.title or f"{n} generated sample{'s' * (n > 1)}"
         self.ax_.set_title(title, fontsize="medium")
         return self
 
@@ -189,16 +199,18 @@ class SampleDisplay:
         if n_columns is None:
             n_columns = math.ceil(math.sqrt(len(self.samples) * height / width))
         n_columns = min(n_columns, len(self.samples))
-        picture, _ = images.mosaic(self.samples, self.image_shape, n_columns=n_columns)
-        self.figure_, self.ax_ = axes_for(ax, images.size_of(picture))
-        self.image_ = images.draw_mosaic(self.ax_, picture, limits, image_kw)
+        picture, _ = mosaic(self.samples, self.image_shape, n_columns=n_columns)
+        self.figure_, self.ax_ = axes_for(ax, mosaic_size(picture))
+        self.image_ = draw_mosaic(self.ax_, picture, limits, image_kw)
 
     def _plot_table(self, ax, image_kw):
-        """Features in columns, each between its least and greatest value."""
+        """Draw a heat map with each feature scaled to [0, 1]."""
         self.figure_, self.ax_ = axes_for(ax, (5, 4))
         low, high = self.samples.min(axis=0), self.samples.max(axis=0)
-        shares = (self.samples - low) / np.where(high > low, high - low, 1)
+        scaled = (self.samples - low) / np.where(high > low, high - low, 1)
         style = {"cmap": "cividis", "aspect": "auto", "interpolation": "nearest"}
-        self.image_ = self.ax_.imshow(shares, **merged(style, image_kw))
-        self.figure_.colorbar(self.image_, ax=self.ax_, label="from least to greatest")
-        self.ax_.set(xlabel="feature", ylabel="generated row")
+        self.image_ = self.ax_.imshow(scaled, **merge_kw(style, image_kw))
+        self.figure_.colorbar(
+            self.image_, ax=self.ax_, label="value between the feature's extremes"
+        )
+        self.ax_.set(xlabel="feature", ylabel="generated sample")

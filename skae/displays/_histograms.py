@@ -1,49 +1,56 @@
-"""LatentHistogramDisplay: what single numbers of the codes are distributed like."""
+"""LatentHistogramDisplay: the distribution of single latent components."""
 
 import numbers
 
 import numpy as np
 
-from skae.displays._estimators import find_autoencoder, into
-from skae.displays._style import GREY, ORANGE, merged, panels
+from skae.displays._estimators import (
+    apply_steps_before,
+    as_flat_rows,
+    as_numpy,
+    check_min,
+    find_autoencoder,
+)
+from skae.displays._style import GREY, ORANGE, merge_kw, panels
 
-N_DRAWN = 100_000  # codes that the density's histogram is made of
+N_DENSITY_SAMPLES = 100_000  # latent codes in the histogram of the density
 
 
 class LatentHistogramDisplay:
-    """Histograms of chosen numbers of the codes, with the fitted density over them.
+    """Histograms of latent components, with the fitted density.
 
-    They show whether codes are normal, which those of plain autoencoders are not, and
-    whether the density that `sample` draws from is like them. Make one by
-    `from_estimator` or `from_predictions`.
+    The histograms show whether the latent codes are normally distributed, which those
+    of plain autoencoders are not. The lines show whether the density that `sample` uses
+    follows their distribution. Create the display with `from_estimator` or
+    `from_predictions`.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        The codes.
+        Latent codes.
     components : list of int
-        Which of their numbers are drawn.
+        Indices of the components to plot.
     drawn : ndarray of shape (n_drawn, n_components), default=None
-        Codes drawn from the fitted density; None where there is none.
+        Latent codes sampled from the fitted density; None without a density.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         The figure.
     ax_ : matplotlib Axes
-        The axes whose place the small ones take.
+        The hidden axes that the small ones replace.
     axes_ : list of matplotlib Axes
-        One for each component.
+        Small axes, one for each component.
     bars_ : list of matplotlib StepPatch
-        The histograms of the codes.
+        Histograms of the latent codes.
     lines_ : list of matplotlib StepPatch
-        Those of the density; empty where there is none.
+        Outlines of the density; empty without a density.
     legend_ : matplotlib Legend
-        Which is which.
+        The legend.
 
     See Also
     --------
-    LatentScatterDisplay : All numbers of the codes at once.
+    LatentScatterDisplay : Latent codes in two or three dimensions.
 
     Examples
     --------
@@ -64,84 +71,85 @@ class LatentHistogramDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, *, components=None, n_bins=50, ax=None):
-        """Draw histograms of the codes of `X`.
+        """Plot histograms of the latent codes of `X`.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         X : array-like of shape (n_samples, n_features)
-            Rows, or images.
+            Samples, or images.
         components : list of int, default=None
-            Which numbers of the codes to draw; None draws the first six.
+            Indices of the components to plot; None plots the first six.
         n_bins : int, default=50
-            Number of bars of each.
+            Number of bins of each histogram.
         ax : matplotlib Axes, default=None
-            Whose place to draw in; None makes a new figure.
+            Axes to replace by small ones; None creates a figure.
 
         Returns
         -------
         display : LatentHistogramDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If `components` are not there.
+            If `components` or `n_bins` is invalid.
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        codes = np.asarray(autoencoder.transform(into(before, X)))
-        components = checked_components(components, codes.shape[1])
+        codes = as_numpy(autoencoder.transform(apply_steps_before(before, X)))
+        components = check_components(components, codes.shape[1])
         drawn = None
         if autoencoder.density_ is not None:
-            drawn = autoencoder.sample_latent(N_DRAWN, random_state=0)
+            drawn = autoencoder.sample_latent(N_DENSITY_SAMPLES, random_state=0)
+            drawn = as_numpy(drawn)
         return cls(codes, components, drawn=drawn).plot(ax, n_bins=n_bins)
 
     @classmethod
     def from_predictions(cls, codes, *, components=None, n_bins=50, ax=None):
-        """Draw histograms of codes, without a density.
+        """Plot histograms of latent codes, without a density.
 
         Parameters
         ----------
         codes : array-like of shape (n_samples, n_components)
-            Codes.
+            Latent codes.
         components : list of int, default=None
-            Which of their numbers to draw; None draws the first six.
+            Indices of the components to plot; None plots the first six.
         n_bins : int, default=50
-            Number of bars of each.
+            Number of bins of each histogram.
         ax : matplotlib Axes, default=None
-            Whose place to draw in; None makes a new figure.
+            Axes to replace by small ones; None creates a figure.
 
         Returns
         -------
         display : LatentHistogramDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         ValueError
-            If `components` are not there.
+            If `codes`, `components` or `n_bins` is invalid.
         """
-        codes = np.asarray(codes)
-        components = checked_components(components, codes.shape[1])
+        codes, _ = as_flat_rows(codes, cls.__name__, "codes")
+        components = check_components(components, codes.shape[1])
         return cls(codes, components).plot(ax, n_bins=n_bins)
 
     def plot(self, ax=None, *, n_bins=50, bar_kw=None, line_kw=None):
-        """Draw the display.
+        """Plot the histograms.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Whose place to draw in; None makes a new figure.
+            Axes to replace by small ones; None creates a figure.
         n_bins : int, default=50
-            Number of bars of each histogram.
+            Number of bins of each histogram.
         bar_kw : dict, default=None
-            Options of ``ax.stairs``, for the codes.
+            Keyword arguments for ``ax.stairs``, for the latent codes.
         line_kw : dict, default=None
-            Options of ``ax.stairs``, for the density.
+            Keyword arguments for ``ax.stairs``, for the density.
 
         Returns
         -------
@@ -150,21 +158,22 @@ class LatentHistogramDisplay:
         """
         from matplotlib.ticker import MaxNLocator
 
+        check_min(1, n_bins=n_bins)
+        bars = merge_kw({"fill": True, "color": GREY, "alpha": 0.6}, bar_kw)
+        outline = merge_kw({"color": ORANGE, "linewidth": 1.5}, line_kw)
         self.figure_, self.ax_, self.axes_, strip = panels(
             ax, len(self.components), (2.4, 1.8)
         )
         self.bars_, self.lines_ = [], []
-        bars = merged({"fill": True, "color": GREY, "alpha": 0.6}, bar_kw)
-        outline = merged({"color": ORANGE, "linewidth": 1.5}, line_kw)
         for small, component in zip(self.axes_, self.components, strict=True):
             heights, edges = np.histogram(
                 self.codes[:, component], bins=n_bins, density=True
             )
-            self.bars_.append(small.stairs(heights, edges, label="codes", **bars))
+            self.bars_.append(small.stairs(heights, edges, label="latent codes", **bars))
             if self.drawn is not None:
                 self.lines_.append(
                     small.stairs(
-                        density_between(self.drawn[:, component], edges),
+                        density_in_bins(self.drawn[:, component], edges),
                         edges,
                         label="fitted density",
                         **outline,
@@ -180,23 +189,24 @@ class LatentHistogramDisplay:
         return self
 
 
-def density_between(values, edges):
-    """Density of values in each bin; those outside all are part of the whole."""
+def density_in_bins(values, edges):
+    """Return the density of `values` in each bin, relative to all values.
+
+    ``np.histogram(density=True)`` would ignore values outside the bins.
+    """
     counts, _ = np.histogram(values, bins=edges)
     return counts / (len(values) * np.diff(edges))
 
 
-def checked_components(components, n_components):
-    """Numbers of components, or an error that says which there are."""
+def check_components(components, n_components):
+    """Return a list of component indices; None is the first six."""
     if components is None:
         return list(range(min(6, n_components)))
-    components = list(components)
-    valid = all(
-        isinstance(c, numbers.Integral) and 0 <= c < n_components for c in components
-    )
-    if not components or not valid:
+    listed = list(components) if np.iterable(components) else []
+    valid = all(isinstance(c, numbers.Integral) and 0 <= c < n_components for c in listed)
+    if not listed or not valid:
         raise ValueError(
-            f"components={components}; expected numbers from 0 to {n_components - 1}, "
-            f"since codes have {n_components}."
+            f"components={components!r} is invalid; must be a list of integers from 0 to "
+            f"{n_components - 1}, the indices of the latent components."
         )
-    return [int(c) for c in components]
+    return [int(c) for c in listed]

@@ -1,31 +1,32 @@
-"""Rows that are signals, as lines above each other."""
+"""Plots of 1-D signals as stacked lines."""
 
 import numpy as np
 
-from skae.displays._style import merged
+from skae.displays._style import merge_kw
 
 
 def is_signal(image_shape):
-    """Whether "images" of this shape are signals: one channel, one pixel high."""
+    """Return whether an image shape is that of a signal: one channel, one pixel high."""
     return image_shape is not None and image_shape[:2] == (1, 1)
 
 
-def stack(ax, rows, limits, line_kw, spread=1.15):
-    """Draw signals above each other, the first on top; return the lines.
+def plot_stacked(ax, signals, limits, line_kw, spread=1.15):
+    """Plot signals below one another, the first at the top, and return the lines.
 
     Parameters
     ----------
     ax : matplotlib Axes
-    rows : ndarray of shape (n_samples, n_features)
+    signals : ndarray of shape (n_samples, n_features)
     limits : tuple of float
-        Least and greatest value of all that is drawn.
+        Minimum and maximum of all signals in the plot.
     line_kw : dict
     spread : float, default=1.15
-        Distance of the signals, in units of the difference of the limits.
+        Distance between signals, in units of the difference of the limits.
     """
     step = spread * (limits[1] - limits[0])
-    offsets = -step * np.arange(len(rows))
-    lines = ax.plot((rows + offsets[:, None]).T, **merged({"linewidth": 1}, line_kw))
+    offsets = -step * np.arange(len(signals))
+    style = merge_kw({"linewidth": 1}, line_kw)
+    lines = ax.plot((signals + offsets[:, None]).T, **style)
     middle = (limits[0] + limits[1]) / 2
     ax.set(yticks=offsets + middle, xlabel="position in the signal")
     ax.tick_params(left=False)
@@ -33,6 +34,6 @@ def stack(ax, rows, limits, line_kw, spread=1.15):
     return lines
 
 
-def size_of(n_rows):
-    """Inches of a figure for so many signals."""
-    return 6.0, min(0.55 * n_rows + 1.2, 10)
+def stacked_size(n_signals):
+    """Return the size in inches of a figure with this many signals."""
+    return 6.0, min(0.55 * n_signals + 1.2, 10)

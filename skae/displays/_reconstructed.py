@@ -1,36 +1,52 @@
-"""ReconstructionDisplay: what an autoencoder makes of rows, beside the rows."""
+"""ReconstructionDisplay: samples and their reconstructions."""
 
 import math
 
 import numpy as np
 
-from skae.displays import _images as images
-from skae.displays import _lines as lines
-from skae.displays._estimators import back, find_autoencoder, flat, into, leads_back
-from skae.displays._style import BLUE, GREY, ORANGE, axes_for, merged
+from skae.displays._estimators import (
+    apply_steps_before,
+    as_flat_rows,
+    check_min,
+    find_autoencoder,
+    invert_steps_before,
+    is_invertible,
+)
+from skae.displays._images import (
+    blank,
+    centres,
+    draw_mosaic,
+    mosaic,
+    mosaic_size,
+    require_image_shape,
+    resolve_image_shape,
+    value_range,
+)
+from skae.displays._lines import is_signal, plot_stacked, stacked_size
+from skae.displays._style import BLUE, GREY, ORANGE, axes_for, merge_kw
 
 KINDS = ("auto", "images", "signals", "parity")
 
 
 class ReconstructionDisplay:
-    """Rows and their reconstructions, with the error of each.
+    """Samples and their reconstructions, with the mean squared errors.
 
-    Images are drawn as images, the originals above; signals as lines above each other;
-    other rows, such as those of a table, as points: the reconstructed value by the
-    original one. Make one by `from_estimator` or `from_predictions`.
+    Images are drawn above their reconstructions. Signals are drawn as stacked lines.
+    Tabular samples are drawn as a parity plot: reconstructed values against original
+    values. Create the display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        The rows.
+        Original samples.
     X_reconstructed : ndarray of shape (n_samples, n_features)
-        Their reconstructions.
+        Reconstructions.
     errors : ndarray of shape (n_samples,)
-        Mean squared error of each row, in squared units of `X`.
+        Mean squared error of each sample, in squared units of `X`.
     kind : {"images", "signals", "parity"}
-        How rows are drawn.
+        Kind of plot.
     image_shape : tuple of int, default=None
-        (channels, height, width), where `kind` is not "parity".
+        (channels, height, width) of images or signals; None for a parity plot.
 
     Attributes
     ----------
@@ -39,19 +55,19 @@ class ReconstructionDisplay:
     ax_ : matplotlib Axes
         The axes.
     image_ : matplotlib AxesImage
-        All images in one; None where there are none.
+        All images; None for other kinds.
     texts_ : list of matplotlib Text
-        The errors that are written below images.
+        The errors below the images.
     lines_ : list of matplotlib Line2D
-        Of signals, the originals and then the reconstructions; of a parity plot, the
-        diagonal.
+        For signals, the originals followed by the reconstructions. For a parity plot,
+        the diagonal.
     points_ : matplotlib PathCollection
-        The points of a parity plot; None where there is none.
+        The points of a parity plot; None for other kinds.
 
     See Also
     --------
-    SampleDisplay : Rows that were generated.
-    skae.callbacks.ReconstructionRecorder : Reconstructions by the epoch.
+    SampleDisplay : Generated samples.
+    skae.callbacks.ReconstructionRecorder : Record reconstructions during training.
 
     Examples
     --------
@@ -76,104 +92,118 @@ class ReconstructionDisplay:
     def from_estimator(
         cls, estimator, X, *, image_shape=None, kind="auto", ax=None, n_columns=10
     ):
-        """Draw what an estimator makes of `X`.
+        """Reconstruct samples with an estimator and draw them.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one. Of a Pipeline, rows are shown before its first step where the
-            steps before the autoencoder can be undone, else as the autoencoder sees them.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these. If the steps of a Pipeline before the autoencoder are
+            invertible, samples are drawn in the space of the Pipeline's input, otherwise
+            in that of the autoencoder's input.
         X : array-like of shape (n_samples, n_features)
-            Rows, or images: all that are to be drawn, so give some.
+            Samples, or images. All of them are drawn.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are. None is
-            the shape of `X` where it holds images, or the estimator's ``image_shape_``.
+            (height, width) or (channels, height, width) of flat samples. None is the
+            shape of the images in `X`, or the estimator's ``image_shape_``.
         kind : {"auto", "images", "signals", "parity"}, default="auto"
-            How rows are drawn. "auto" is "images" where there is a shape, "signals"
-            where that is one pixel high, else "parity".
+            Kind of plot. "auto" is "parity" if there is no image shape, "signals" if the
+            height is 1, and "images" otherwise.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=10
-            Greatest number of images side by side.
+            Maximum number of images per line.
 
         Returns
         -------
         display : ReconstructionDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If `image_shape` or `kind` does not fit.
+            If `image_shape`, `kind` or `n_columns` is invalid.
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        seen = into(before, X)
-        restored = autoencoder.reconstruct(seen)
-        if leads_back(before):
-            seen, (restored, _) = X, flat(restored)
-            restored = back(before, restored)
-        (X, shape), (restored, _) = flat(seen), flat(restored)
-        fitted = autoencoder.image_shape_ if shape is None else shape
-        image_shape = images.resolve_image_shape(image_shape, None, fitted, X.shape[1])
-        return cls._of(X, restored, image_shape, kind).plot(ax, n_columns=n_columns)
+        original = apply_steps_before(before, X)
+        reconstructed = autoencoder.reconstruct(original)
+        if before is not None and is_invertible(before):
+            original = X
+            name = cls.__name__
+            reconstructed, _ = as_flat_rows(reconstructed, name, "X_reconstructed")
+            reconstructed = invert_steps_before(before, reconstructed)
+        return cls._create(
+            original, reconstructed, image_shape, autoencoder.image_shape_, kind
+        ).plot(ax, n_columns=n_columns)
 
     @classmethod
     def from_predictions(
         cls, X, X_reconstructed, *, image_shape=None, kind="auto", ax=None, n_columns=10
     ):
-        """Draw rows and what became of them.
+        """Draw samples and their reconstructions.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, or images.
+            Samples, or images.
         X_reconstructed : array-like of shape (n_samples, n_features)
-            Their reconstructions, by whatever made them.
+            Reconstructions from any model.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are.
+            (height, width) or (channels, height, width) of flat samples. None is the
+            shape of the images in `X`.
         kind : {"auto", "images", "signals", "parity"}, default="auto"
-            As for `from_estimator`.
+            Kind of plot, as in `from_estimator`.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=10
-            Greatest number of images side by side.
+            Maximum number of images per line.
 
         Returns
         -------
         display : ReconstructionDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         ValueError
-            If the two have other shapes, or `image_shape` or `kind` does not fit.
+            If `X` and `X_reconstructed` have different shapes, or `image_shape`, `kind`
+            or `n_columns` is invalid.
         """
-        (X, shape), (restored, _) = flat(X), flat(X_reconstructed)
-        image_shape = images.resolve_image_shape(image_shape, shape, None, X.shape[-1])
-        return cls._of(X, restored, image_shape, kind).plot(ax, n_columns=n_columns)
+        display = cls._create(X, X_reconstructed, image_shape, None, kind)
+        return display.plot(ax, n_columns=n_columns)
 
     @classmethod
-    def _of(cls, X, restored, image_shape, kind):
-        if X.shape != restored.shape or X.ndim != 2 or not len(X):
-            raise ValueError(
-                f"X has the shape {X.shape} and its reconstructions {restored.shape}; "
-                "expected the same (n_samples, n_features), of one row or more."
-            )
+    def _create(cls, X, X_reconstructed, image_shape, fitted_shape, kind):
         if kind not in KINDS:
-            raise ValueError(f"kind={kind!r}; expected one of {', '.join(KINDS)}.")
+            allowed = ", ".join(map(repr, KINDS))
+            raise ValueError(
+                f"{cls.__name__}: kind={kind!r} is invalid; must be one of {allowed}."
+            )
+        X, shape = as_flat_rows(X, cls.__name__)
+        X_reconstructed, _ = as_flat_rows(
+            X_reconstructed, cls.__name__, "X_reconstructed"
+        )
+        if X.shape != X_reconstructed.shape:
+            raise ValueError(
+                f"{cls.__name__}: X has {X.shape[0]} samples with {X.shape[1]} features, "
+                f"but X_reconstructed has {X_reconstructed.shape[0]} samples with "
+                f"{X_reconstructed.shape[1]} features; must be equal."
+            )
+        if kind in ("auto", "images"):
+            known = fitted_shape if shape is None else shape
+            image_shape = resolve_image_shape(image_shape, known, X.shape[1])
+        else:
+            image_shape = (1, 1, X.shape[1]) if kind == "signals" else None
+        if kind == "images":
+            require_image_shape(image_shape, cls.__name__)
         if kind == "auto" and image_shape is None:
             kind = "parity"
         elif kind == "auto":
-            kind = "signals" if lines.is_signal(image_shape) else "images"
-        elif kind == "signals" and image_shape is None:
-            image_shape = (1, 1, X.shape[1])
-        elif kind == "images":
-            images.needed_image_shape(image_shape, cls.__name__)
-        errors = np.mean((X - restored) ** 2, axis=1, dtype=np.float64)
-        return cls(X, restored, errors, kind=kind, image_shape=image_shape)
+            kind = "signals" if is_signal(image_shape) else "images"
+        errors = np.mean((X - X_reconstructed) ** 2, axis=1, dtype=np.float64)
+        return cls(X, X_reconstructed, errors, kind=kind, image_shape=image_shape)
 
     def plot(
         self,
@@ -185,29 +215,30 @@ class ReconstructionDisplay:
         scatter_kw=None,
         text_kw=None,
     ):
-        """Draw the display.
+        """Draw samples and reconstructions.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         n_columns : int, default=10
-            Greatest number of images side by side.
+            Maximum number of images per line.
         image_kw : dict, default=None
-            Options of ``ax.imshow``, for images.
+            Keyword arguments for ``ax.imshow``, for images.
         line_kw : dict, default=None
-            Options of ``ax.plot``, for the reconstructions of signals and the diagonal
-            of a parity plot.
+            Keyword arguments for ``ax.plot``, for the reconstructions of signals and the
+            diagonal of a parity plot.
         scatter_kw : dict, default=None
-            Options of ``ax.scatter``, for a parity plot.
+            Keyword arguments for ``ax.scatter``, for a parity plot.
         text_kw : dict, default=None
-            Options of ``ax.text``, for the errors below images.
+            Keyword arguments for ``ax.text``, for the errors below images.
 
         Returns
         -------
         self : ReconstructionDisplay
             The display.
         """
+        check_min(1, n_columns=n_columns)
         self.image_, self.texts_, self.lines_, self.points_ = None, [], [], None
         if self.kind == "images":
             self._plot_images(ax, min(n_columns, len(self.X)), image_kw, text_kw)
@@ -218,66 +249,61 @@ class ReconstructionDisplay:
         return self
 
     def _plot_images(self, ax, n_columns, image_kw, text_kw):
-        """Bands of originals, restored images and their errors, of `n_columns` each."""
+        """Draw lines of originals, reconstructions and errors, `n_columns` each."""
         _, height, _ = self.image_shape
-        room = math.ceil(0.5 * height)  # for the errors
+        text_height = math.ceil(0.5 * height)
         bands, ticks = [], []
         for start in range(0, len(self.X), n_columns):
-            above, below = (
-                images.mosaic(
-                    rows[start : start + n_columns], self.image_shape, n_columns=n_columns
-                )
-                for rows in (self.X, self.X_reconstructed)
+            chosen = slice(start, start + n_columns)
+            (originals, pitch), (reconstructions, _) = (
+                mosaic(images[chosen], self.image_shape, n_columns=n_columns)
+                for images in (self.X, self.X_reconstructed)
             )
-            picture, pitch = above
-            top = sum(map(len, bands))
-            bands += [picture, images.blank((pitch[0] - height, *picture.shape[1:]))]
-            bands += [below[0], images.blank((room, *picture.shape[1:]))]
-            ticks += [*(top + images.centres(2, pitch[0], height))]
-            ticks += [top + pitch[0] + height + room / 2]
+            top, width = sum(map(len, bands)), originals.shape[1:]
+            bands += [originals, blank((pitch[0] - height, *width))]
+            bands += [reconstructions, blank((text_height, *width))]
+            ticks += [*(top + centres(2, pitch[0], height))]
+            ticks += [top + pitch[0] + height + text_height / 2]
         picture = np.concatenate(bands)
-        self.figure_, self.ax_ = axes_for(ax, images.size_of(picture))
-        limits = images.value_range(self.X)
-        self.image_ = images.draw_mosaic(self.ax_, picture, limits, image_kw)
+        self.figure_, self.ax_ = axes_for(ax, mosaic_size(picture))
+        self.image_ = draw_mosaic(self.ax_, picture, value_range(self.X), image_kw)
         unit = self._write_errors(ticks[2::3], pitch[1], n_columns, text_kw)
-        labels = ["original", "restored", f"error{unit}"] * (len(ticks) // 3)
+        labels = ["original", "reconstruction", f"MSE{unit}"] * (len(ticks) // 3)
         self.ax_.set_yticks(ticks, labels, fontsize="small")
         self.ax_.tick_params(left=False)
         self.ax_.set_title("Reconstructions", fontsize="medium")
 
-    def _write_errors(self, heights, pitch, n_columns, text_kw):
-        """Write each error below its image; return the power of ten of their unit."""
-        greatest = self.errors.max()
-        power = math.floor(math.log10(greatest)) if 0 < greatest < np.inf else 0
+    def _write_errors(self, y, pitch, n_columns, text_kw):
+        """Write each error below its image, and return the unit: a power of ten."""
+        largest = self.errors.max()
+        power = math.floor(math.log10(largest)) if 0 < largest < np.inf else 0
         width = self.ax_.get_position().width * self.figure_.get_figwidth() * 72
         cell = width * pitch / (self.ax_.get_xlim()[1] - self.ax_.get_xlim()[0])
         style = {"ha": "center", "va": "center", "fontsize": min(9, max(3, cell / 2.2))}
-        places = images.centres(n_columns, pitch, self.image_shape[2])
+        x = centres(n_columns, pitch, self.image_shape[2])
         for i, error in enumerate(self.errors):
-            place = places[i % n_columns], heights[i // n_columns]
+            place = x[i % n_columns], y[i // n_columns]
             text = f"{error / 10.0**power:.1f}"
-            self.texts_.append(self.ax_.text(*place, text, **merged(style, text_kw)))
-        return "" if power == 0 else rf" $\times\ 10^{{{power}}}$"
+            self.texts_.append(self.ax_.text(*place, text, **merge_kw(style, text_kw)))
+        return "" if power == 0 else rf" ($\times\ 10^{{{power}}}$)"
 
     def _plot_signals(self, ax, line_kw):
         from matplotlib.lines import Line2D
 
-        size = lines.size_of(len(self.X))
-        self.figure_, self.ax_ = axes_for(ax, size)
-        both = np.concatenate([self.X, self.X_reconstructed])
-        limits = images.value_range(both)
-        originals = {"color": GREY, "linewidth": 2, "alpha": 0.7}
-        restored = merged({"color": ORANGE}, line_kw)
+        self.figure_, self.ax_ = axes_for(ax, stacked_size(len(self.X)))
+        limits = value_range(np.concatenate([self.X, self.X_reconstructed]))
+        original = {"color": GREY, "linewidth": 2, "alpha": 0.7}
+        reconstruction = merge_kw({"color": ORANGE}, line_kw)
         self.lines_ = [
-            *lines.stack(self.ax_, self.X, limits, originals),
-            *lines.stack(self.ax_, self.X_reconstructed, limits, restored),
+            *plot_stacked(self.ax_, self.X, limits, original),
+            *plot_stacked(self.ax_, self.X_reconstructed, limits, reconstruction),
         ]
         self.ax_.set_yticks(self.ax_.get_yticks(), [f"{e:.2g}" for e in self.errors])
         self.ax_.set(ylabel="mean squared error")
-        handles = [Line2D([], [], **kw) for kw in (originals, restored)]
+        handles = [Line2D([], [], **kw) for kw in (original, reconstruction)]
         self.ax_.legend(
             handles,
-            ["original", "restored"],
+            ["original", "reconstruction"],
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
             ncols=2,
@@ -288,12 +314,12 @@ class ReconstructionDisplay:
         self.figure_, self.ax_ = axes_for(ax, (4.5, 4.5))
         style = {"s": 12, "alpha": 0.6, "color": BLUE, "linewidths": 0}
         self.points_ = self.ax_.scatter(
-            self.X.ravel(), self.X_reconstructed.ravel(), **merged(style, scatter_kw)
+            self.X.ravel(), self.X_reconstructed.ravel(), **merge_kw(style, scatter_kw)
         )
         both = self.X, self.X_reconstructed
-        ends = [min(np.nanmin(b) for b in both), max(np.nanmax(b) for b in both)]
+        ends = [min(a.min() for a in both), max(a.max() for a in both)]
         self.lines_ = self.ax_.plot(
-            ends, ends, **merged({"color": GREY, "linestyle": "--"}, line_kw)
+            ends, ends, **merge_kw({"color": GREY, "linestyle": "--"}, line_kw)
         )
         self.ax_.set(
             xlabel="original value",

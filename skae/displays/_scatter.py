@@ -1,33 +1,45 @@
-"""LatentScatterDisplay: codes in two or three dimensions."""
+"""LatentScatterDisplay: latent codes in two or three dimensions."""
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import KernelPCA
-from sklearn.utils import resample
+from sklearn.utils import check_consistent_length, resample
 from sklearn.utils.multiclass import type_of_target
 
-from skae.displays import _images as images
-from skae.displays._estimators import at_least, find_autoencoder, flat, into
-from skae.displays._style import BLUE, axes_for, class_style, merged
+from skae._data.check import refuse_sparse
+from skae.displays._estimators import (
+    apply_steps_before,
+    as_flat_rows,
+    as_numpy,
+    check_min,
+    find_autoencoder,
+)
+from skae.displays._images import (
+    mosaic,
+    require_image_shape,
+    resolve_image_shape,
+    value_range,
+)
+from skae.displays._style import BLUE, axes_for, class_style, merge_kw
 
-MAX_CLASSES = 30  # of more different values, a legend is no help
+MAX_CLASSES = 30  # a legend with more entries is unreadable
 
 
 class LatentScatterDisplay:
-    """Codes as points in two or three dimensions, coloured by class.
+    """Scatter plot of latent codes in two or three dimensions, coloured by class.
 
-    Make one by `from_estimator` or `from_predictions`.
+    Create the display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     points : ndarray of shape (n_samples, n_dimensions)
-        Where the codes lie, in 2 or 3 dimensions.
+        Latent codes, reduced to 2 or 3 dimensions.
     y : ndarray of shape (n_samples,), default=None
-        Classes, or numbers.
+        Class labels or numbers.
     title : str, default=None
-        What reduced the codes to so few dimensions.
+        Title of the axes.
     thumbnails : ndarray of shape (n_samples, n_features), default=None
-        Images of the rows, some of which are drawn at their places.
+        Images, some of which are drawn at their points.
     image_shape : tuple of int, default=None
         (channels, height, width) of the thumbnails.
 
@@ -38,18 +50,18 @@ class LatentScatterDisplay:
     ax_ : matplotlib Axes
         The axes.
     points_ : list of matplotlib PathCollection
-        The points, a collection for each class.
+        The points, one collection for each class.
     legend_ : matplotlib Legend
-        The classes; None without them.
+        The classes; None if `y` is None or holds numbers.
     colorbar_ : matplotlib Colorbar
-        Where `y` holds numbers instead of classes; else None.
+        The colour bar; None unless `y` holds numbers.
     thumbnails_ : list of matplotlib AnnotationBbox
-        The images.
+        The thumbnails that were drawn.
 
     See Also
     --------
-    LatentHistogramDisplay : Single numbers of the codes.
-    LatentGridDisplay : What codes decode into.
+    LatentHistogramDisplay : Distribution of single latent components.
+    LatentGridDisplay : Images decoded from a grid in latent space.
 
     Examples
     --------
@@ -58,7 +70,7 @@ class LatentScatterDisplay:
     >>> from skae.displays import LatentScatterDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> ae = DenseAutoencoder(8, max_epochs=2).fit(X / 16)
-    >>> display = LatentScatterDisplay.from_estimator(ae, X / 16, y, n_rows=300)
+    >>> display = LatentScatterDisplay.from_estimator(ae, X / 16, y, max_samples=300)
     >>> display.points.shape
     (300, 2)
     """
@@ -79,119 +91,125 @@ class LatentScatterDisplay:
         *,
         reducer="kernel_pca",
         n_dimensions=2,
-        n_rows=3000,
+        max_samples=3000,
         random_state=None,
         thumbnails=False,
         image_shape=None,
         ax=None,
     ):
-        """Draw the codes of random rows of `X`.
+        """Plot the latent codes of `X`.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         X : array-like of shape (n_samples, n_features)
-            Rows, or images.
+            Samples, or images.
         y : array-like of shape (n_samples,), default=None
-            Classes, or numbers, that points are coloured by.
+            Class labels or numbers that determine the colours.
         reducer : {"kernel_pca", None} or transformer, default="kernel_pca"
-            What reduces codes to points: "kernel_pca" is scikit-learn's `KernelPCA` with
-            an rbf kernel as wide as the codes spread (gamma is 1 / (n_components *
-            variance)); None takes codes as they are, where they have so few numbers; a
-            transformer is cloned and fitted, and decides how many dimensions there are.
+            Method of dimensionality reduction. "kernel_pca" is scikit-learn's
+            `KernelPCA` with an RBF kernel and gamma = 1 / (n_components * variance of
+            the latent codes). None plots latent codes of 2 or 3 components without
+            reduction. A transformer is cloned and fitted, and determines the number of
+            dimensions.
         n_dimensions : {2, 3}, default=2
-            Dimensions of the picture.
-        n_rows : int, default=3000
-            Greatest number of rows; of more, so many random ones are drawn.
+            Number of dimensions for "kernel_pca".
+        max_samples : int, default=3000
+            Maximum number of samples to plot. A random subset is used if `X` has more.
         random_state : int, RandomState instance or None, default=None
-            Chooses the rows.
+            Determines the random subset.
         thumbnails : bool, default=False
-            Whether images are drawn where there is room; in two dimensions only.
+            Whether to draw images at points that do not overlap; in two dimensions only.
         image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of what flat rows are, for the
-            thumbnails.
+            (height, width) or (channels, height, width) of the thumbnails. None is the
+            shape of the images in `X`, or the estimator's ``image_shape_``.
         ax : matplotlib Axes, default=None
-            Where to draw, with ``projection="3d"`` where there are three dimensions;
-            None makes a new figure.
+            Axes to draw in, with ``projection="3d"`` for three dimensions; None creates
+            a figure.
 
         Returns
         -------
         display : LatentScatterDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         ValueError
-            If `y` has another length than `X`, or a parameter is not what it must be.
+            If `y` and `X` have different lengths, or a parameter is invalid.
         """
+        name = cls.__name__
         if n_dimensions not in (2, 3):
-            raise ValueError(f"n_dimensions={n_dimensions!r}; expected 2 or 3.")
+            raise ValueError(
+                f"{name}: n_dimensions={n_dimensions!r} is invalid; must be 2 or 3."
+            )
         if thumbnails and n_dimensions == 3:
-            raise ValueError("thumbnails=True needs n_dimensions=2; there are 3.")
-        at_least(1, n_rows=n_rows)
-        before, autoencoder = find_autoencoder(estimator, cls.__name__)
-        y = checked_classes(y, len(X))
-        X, y = some_rows(X, y, n_rows, random_state)
-        codes = np.asarray(autoencoder.transform(into(before, X)))
-        X, shape = flat(X)
-        points, title = reduced(codes, reducer, n_dimensions)
-        if thumbnails:
-            fitted = autoencoder.image_shape_ if shape is None else shape
-            shape = images.resolve_image_shape(image_shape, None, fitted, X.shape[1])
-            images.needed_image_shape(shape, cls.__name__)
-        return cls(
-            points,
-            y,
-            title=title,
-            thumbnails=X if thumbnails else None,
-            image_shape=shape if thumbnails else None,
-        ).plot(ax)
+            raise ValueError(
+                f"{name}: thumbnails=True is invalid with n_dimensions=3; use "
+                "n_dimensions=2."
+            )
+        check_min(1, max_samples=max_samples)
+        before, autoencoder = find_autoencoder(estimator, name)
+        refuse_sparse(X)
+        check_consistent_length(X)
+        y = check_y(y, len(X), name)
+        X, y = subsample(X, y, max_samples, random_state)
+        codes = as_numpy(autoencoder.transform(apply_steps_before(before, X)))
+        points, title = reduce_codes(codes, reducer, n_dimensions, name)
+        if not thumbnails:
+            return cls(points, y, title=title).plot(ax)
+        images, shape = as_flat_rows(X, name)
+        known = autoencoder.image_shape_ if shape is None else shape
+        shape = resolve_image_shape(image_shape, known, images.shape[1])
+        require_image_shape(shape, name)
+        return cls(points, y, title=title, thumbnails=images, image_shape=shape).plot(ax)
 
     @classmethod
     def from_predictions(cls, points, y=None, *, title=None, ax=None):
-        """Draw codes that have two or three numbers, or were reduced to so many.
+        """Plot latent codes with two or three components, or reduced to as many.
 
         Parameters
         ----------
         points : array-like of shape (n_samples, n_dimensions)
-            Where the codes lie, in 2 or 3 dimensions.
+            Points with 2 or 3 dimensions.
         y : array-like of shape (n_samples,), default=None
-            Classes, or numbers, that points are coloured by.
+            Class labels or numbers that determine the colours.
         title : str, default=None
-            Of the axes.
+            Title of the axes.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in, with ``projection="3d"`` for three dimensions; None creates
+            a figure.
 
         Returns
         -------
         display : LatentScatterDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         ValueError
-            If there are more or fewer dimensions, or `y` has another length.
+            If `points` has other dimensions, or `y` has another length.
         """
-        points = np.asarray(points)
-        check_dimensions(points)
-        y = checked_classes(y, len(points))
+        points, _ = as_flat_rows(points, cls.__name__, "points")
+        check_dimensions(points, cls.__name__)
+        y = check_y(y, len(points), cls.__name__)
         return cls(points, y, title=title).plot(ax)
 
     def plot(self, ax=None, *, scatter_kw=None, legend_kw=None):
-        """Draw the display.
+        """Plot the points.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in, with ``projection="3d"`` for three dimensions; None creates
+            a figure.
         scatter_kw : dict, default=None
-            Options of ``ax.scatter``.
+            Keyword arguments for ``ax.scatter``.
         legend_kw : dict, default=None
-            Options of ``ax.legend``.
+            Keyword arguments for ``ax.legend``.
 
         Returns
         -------
@@ -199,16 +217,10 @@ class LatentScatterDisplay:
             The display.
         """
         in_3d = self.points.shape[1] == 3
-        if ax is not None and in_3d != (ax.name == "3d"):
-            raise ValueError(
-                f"The points have {self.points.shape[1]} dimensions, but ax has the "
-                f"projection {ax.name!r}. Make it with add_subplot(projection="
-                f"{'3d' if in_3d else 'rectilinear'!r}), or leave ax out."
-            )
-        projection = "3d" if in_3d else None
+        projection = "3d" if in_3d else "rectilinear"
         self.figure_, self.ax_ = axes_for(ax, (6.0, 4.8), projection)
         self.legend_, self.colorbar_ = None, None
-        style = merged({"s": 10, "linewidths": 0, "alpha": 0.8}, scatter_kw)
+        style = merge_kw({"s": 10, "linewidths": 0, "alpha": 0.8}, scatter_kw)
         if self.y is None:
             self.points_ = [self.ax_.scatter(*self.points.T, **{"color": BLUE} | style)]
         elif is_classes(self.y):
@@ -226,10 +238,10 @@ class LatentScatterDisplay:
     def _plot_classes(self, style, legend_kw):
         self.points_ = []
         for i, label in enumerate(np.unique(self.y)):
-            which = self.points[self.y == label]
-            look = class_style(i) | style | {"label": str(label)}
-            self.points_.append(self.ax_.scatter(*which.T, **look))
-        place = {
+            points = self.points[self.y == label]
+            class_kw = class_style(i) | style | {"label": str(label)}
+            self.points_.append(self.ax_.scatter(*points.T, **class_kw))
+        defaults = {
             "title": "class",
             "loc": "center left",
             "bbox_to_anchor": (1.08 if self.ax_.name == "3d" else 1.0, 0.5),
@@ -238,99 +250,118 @@ class LatentScatterDisplay:
             "markerscale": 1.6,
             "handletextpad": 0.1,
         }
-        self.legend_ = self.ax_.legend(**merged(place, legend_kw))
+        self.legend_ = self.ax_.legend(**merge_kw(defaults, legend_kw))
 
     def _label(self, in_3d):
-        names = ("x", "y", "z")[: self.points.shape[1]]
-        self.ax_.set(**{f"{n}label": f"dimension {i}" for i, n in enumerate(names, 1)})
+        axes = ("x", "y", "z")[: self.points.shape[1]]
+        self.ax_.set(**{f"{a}label": f"dimension {i}" for i, a in enumerate(axes, 1)})
         if in_3d:
-            self.ax_.set_box_aspect(None, zoom=0.88)  # room for the label of the third
-            for name in names:
-                self.ax_.locator_params(axis=name, nbins=4)
+            self.ax_.set_box_aspect(None, zoom=0.88)  # leave space for the third label
+            for axis in axes:
+                self.ax_.locator_params(axis=axis, nbins=4)
         if self.title:
             self.ax_.set_title(self.title, fontsize="medium")
 
-    def _plot_thumbnails(self, room=0.09):
-        """Images at their places, as many as have `room` (a share of the axes) around."""
+    def _plot_thumbnails(self, spacing=0.09):
+        """Draw images at points; `spacing` is their distance relative to the axes."""
         from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
         low, high = self.points.min(axis=0), self.points.max(axis=0)
-        places = (self.points - low) / np.where(high > low, high - low, 1)
-        taken, boxes = [], []
-        limits = images.value_range(self.thumbnails)
-        for place, point, row in zip(places, self.points, self.thumbnails, strict=True):
-            if any(np.abs(place - other).max() < room for other in taken):
+        relative = (self.points - low) / np.where(high > low, high - low, 1)
+        used, boxes = [], []
+        limits = value_range(self.thumbnails)
+        for place, point, image in zip(
+            relative, self.points, self.thumbnails, strict=True
+        ):
+            if any(np.abs(place - other).max() < spacing for other in used):
                 continue
-            taken.append(place)
-            picture, _ = images.mosaic(row[None], self.image_shape, n_columns=1)
+            used.append(place)
+            picture, _ = mosaic(image[None], self.image_shape, n_columns=1)
             zoom = 18 / max(self.image_shape[1:])
             if picture.ndim == 2:
-                shown = OffsetImage(picture, zoom=zoom, cmap="gray_r")
-                shown.image.set_clim(*limits)
+                thumbnail = OffsetImage(picture, zoom=zoom, cmap="gray_r")
+                thumbnail.image.set_clim(*limits)
             else:
-                shown = OffsetImage(picture.clip(0, 1), zoom=zoom)
-            box = AnnotationBbox(shown, point, frameon=True, pad=0.1)
+                thumbnail = OffsetImage(picture.clip(0, 1), zoom=zoom)
+            box = AnnotationBbox(thumbnail, point, frameon=True, pad=0.1)
             box.patch.set(edgecolor="#bbbbbb", linewidth=0.5)
             boxes.append(self.ax_.add_artist(box))
         return boxes
 
 
-def some_rows(X, y, n_wanted, random_state):
-    """Random rows with their classes, or all where there are no more."""
-    if len(X) <= n_wanted:
+def subsample(X, y, max_samples, random_state):
+    """Return at most `max_samples` random samples and their labels."""
+    if len(X) <= max_samples:
         return X, y
-    options = {"replace": False, "n_samples": n_wanted, "random_state": random_state}
+    options = {"replace": False, "n_samples": max_samples, "random_state": random_state}
     if y is None:
         return resample(X, **options), None
     return resample(X, y, **options)
 
 
-def checked_classes(y, n_rows):
-    """`y` as an array, one class or number for each row."""
+def check_y(y, n_samples, name):
+    """Return `y` as an array with one class label or finite number per sample."""
     if y is None:
         return None
-    y = np.asarray(y)
-    if y.shape != (n_rows,):
+    y = as_numpy(y)
+    if y.shape != (n_samples,):
         raise ValueError(
-            f"y has the shape {y.shape}, but there are {n_rows} rows; expected "
-            f"({n_rows},), one class or number for each."
+            f"{name}: y has shape {y.shape}; must be ({n_samples},), one class label or "
+            "number for each sample."
         )
+    is_float = np.issubdtype(y.dtype, np.floating)
+    if is_float and not np.isfinite(y).all():
+        raise ValueError(
+            f"{name}: y contains NaN or infinity; must hold class labels or finite "
+            "numbers. Remove these samples, or give them a label."
+        )
+    if y.dtype == object:
+        kinds = {type(label) for label in y}
+        if len(kinds) > 1:
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise ValueError(
+                f"{name}: y mixes values of types {names}; must hold one type. Convert "
+                "it, for example with np.asarray(y, dtype=str)."
+            )
     return y
 
 
 def is_classes(y):
-    """Whether `y` names classes, few enough for a legend, instead of numbers."""
+    """Return whether `y` holds class labels, at most `MAX_CLASSES` if numeric."""
     if len(np.unique(y)) > MAX_CLASSES:
         return not np.issubdtype(y.dtype, np.number)
     return not type_of_target(y).startswith("continuous")
 
 
-def reduced(codes, reducer, n_dimensions):
-    """Codes in few dimensions, and a title that says how they came to be so few."""
-    n = f"{len(codes)} codes"
+def reduce_codes(codes, reducer, n_dimensions, name):
+    """Return latent codes in 2 or 3 dimensions, and a title with the method."""
+    n_codes = f"{len(codes)} latent codes"
     if reducer is None:
-        check_dimensions(codes)
-        return codes, n
+        check_dimensions(codes, name)
+        return codes, n_codes
     if isinstance(reducer, str):
         if reducer != "kernel_pca":
             raise ValueError(
-                f"reducer={reducer!r}; expected 'kernel_pca', None or a transformer."
+                f"{name}: reducer={reducer!r} is invalid; must be 'kernel_pca', None or "
+                "a transformer, such as PCA(2)."
             )
-        # SVC's gamma="scale": one width of the kernel would not serve all codes.
-        spread = codes.var(dtype=np.float64) or 1.0
-        gamma = 1 / (codes.shape[1] * spread)
-        reducer, title = KernelPCA(n_dimensions, kernel="rbf", gamma=gamma), None
-        title = f"KernelPCA (rbf) of {n}"
+        # gamma="scale" of SVC: the kernel width follows the spread of the codes.
+        variance = codes.var(dtype=np.float64) or 1.0
+        gamma = 1 / (codes.shape[1] * variance)
+        reducer = KernelPCA(n_dimensions, kernel="rbf", gamma=gamma)
+        title = f"KernelPCA (RBF kernel) of {n_codes}"
     else:
-        reducer, title = clone(reducer), f"{type(reducer).__name__} of {n}"
-    points = np.asarray(reducer.fit_transform(codes))
-    check_dimensions(points)
+        reducer, title = clone(reducer), f"{type(reducer).__name__} of {n_codes}"
+    points = as_numpy(reducer.fit_transform(codes))
+    check_dimensions(points, name)
     return points, title
 
 
-def check_dimensions(points):
+def check_dimensions(points, name):
+    """Raise a ValueError unless points have 2 or 3 dimensions."""
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         raise ValueError(
-            f"The points have the shape {points.shape}; expected (n_samples, 2) or "
-            "(n_samples, 3). A reducer, such as KernelPCA(2), makes them of codes."
+            f"{name}: points have shape {points.shape}; must be (n_samples, 2) or "
+            "(n_samples, 3). Reduce the latent codes, for example with "
+            "reducer='kernel_pca' or reducer=PCA(2)."
         )

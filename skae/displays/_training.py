@@ -1,24 +1,25 @@
-"""LossCurveDisplay: the loss by the epoch."""
+"""LossCurveDisplay: the training and validation loss per epoch."""
 
 import numpy as np
 
 from skae.displays._estimators import find_autoencoder
-from skae.displays._style import LINES, axes_for, merged
+from skae.displays._style import LINES, axes_for, merge_kw
 
 
 class LossCurveDisplay:
-    """Training and validation loss by the epoch, of one model or several on one axes.
+    """Training and validation loss per epoch.
 
-    Make one by `from_estimator`, another model's with ``ax=display.ax_``.
+    Create it with `from_estimator`. To compare models, pass the axes of the first
+    display to the second one: ``ax=display.ax_``.
 
     Parameters
     ----------
     loss_curve : list of float
-        Loss of each epoch.
+        Training loss of each epoch.
     validation_loss_curve : list of float, default=None
-        Loss of the rows held out, after each epoch; None where there are none.
+        Loss on the validation set after each epoch; None without a validation set.
     name : str, default=None
-        Of the model, for the legend.
+        Name of the model in the legend; None is "model".
 
     Attributes
     ----------
@@ -29,11 +30,11 @@ class LossCurveDisplay:
     line_ : matplotlib Line2D
         The training loss.
     validation_line_ : matplotlib Line2D
-        The validation loss; None where there is none.
+        The validation loss; None without a validation set.
 
     See Also
     --------
-    ReconstructionDisplay : What the loss is about.
+    ReconstructionDisplay : Samples and their reconstructions.
 
     Examples
     --------
@@ -42,7 +43,7 @@ class LossCurveDisplay:
     >>> from skae.displays import LossCurveDisplay
     >>> X = load_digits().data / 16
     >>> small, large = (DenseAutoencoder(n, max_epochs=3).fit(X) for n in (2, 16))
-    >>> display = LossCurveDisplay.from_estimator(small, name="2 numbers")
+    >>> display = LossCurveDisplay.from_estimator(small, name="2 components")
     >>> both = LossCurveDisplay.from_estimator(large, name="16", ax=display.ax_)
     >>> len(both.ax_.lines)
     2
@@ -55,27 +56,28 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None):
-        """Draw the losses of an estimator's last fit.
+        """Plot the loss curves of a fitted estimator.
 
         Parameters
         ----------
         estimator : object
-            A fitted autoencoder, a Pipeline that has one as a step, or a fitted search
-            over one.
+            A fitted autoencoder, a Pipeline that contains one, or a fitted search over
+            one of these.
         name : str, default=None
-            Of the model, for the legend; None is the estimator's class.
+            Name of the model in the legend; None is the class of the autoencoder.
         ax : matplotlib Axes, default=None
-            Where to draw, perhaps beside other models' losses; None makes a new figure.
+            Axes to draw in, which may hold the curves of other models; None creates a
+            figure.
 
         Returns
         -------
         display : LossCurveDisplay
-            The display, drawn.
+            The display after plotting.
 
         Raises
         ------
         TypeError
-            If `estimator` is or has no autoencoder.
+            If `estimator` contains no autoencoder.
         """
         _, autoencoder = find_autoencoder(estimator, cls.__name__)
         return cls(
@@ -85,16 +87,17 @@ class LossCurveDisplay:
         ).plot(ax)
 
     def plot(self, ax=None, *, line_kw=None, validation_kw=None):
-        """Draw the display.
+        """Plot the loss curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None creates a figure.
         line_kw : dict, default=None
-            Options of ``ax.plot``, for the training loss.
+            Keyword arguments for ``ax.plot``, for both curves.
         validation_kw : dict, default=None
-            Options of ``ax.plot``, for the validation loss; it takes the others' too.
+            Keyword arguments for ``ax.plot``, for the validation loss; they take
+            precedence over `line_kw`.
 
         Returns
         -------
@@ -106,15 +109,15 @@ class LossCurveDisplay:
         name = self.name or "model"
         style = {"color": LINES[n_models % len(LINES)], "label": name}
         if len(self.loss_curve) == 1:
-            style["marker"] = "o"  # a line of one point is none
-        style = merged(style, line_kw)
+            style["marker"] = "o"  # a line through one point is invisible
+        style = merge_kw(style, line_kw)
         epochs = np.arange(1, len(self.loss_curve) + 1)
         (self.line_,) = self.ax_.plot(epochs, self.loss_curve, **style)
         self.validation_line_ = None
         if self.validation_loss_curve is not None:
             style = style | {"linestyle": "--", "label": f"{name}, validation"}
             (self.validation_line_,) = self.ax_.plot(
-                epochs, self.validation_loss_curve, **merged(style, validation_kw)
+                epochs, self.validation_loss_curve, **merge_kw(style, validation_kw)
             )
         self._label()
         return self
@@ -123,9 +126,11 @@ class LossCurveDisplay:
         from matplotlib.ticker import MaxNLocator
 
         losses = np.concatenate([line.get_ydata() for line in self.ax_.lines])
-        scale = "log" if (losses > 0).all() else "linear"  # likelihoods go below 0
+        # The loss of a variational autoencoder is a negative log-likelihood, which may
+        # be below 0.
+        scale = "log" if (losses > 0).all() else "linear"
         self.ax_.set(xlabel="epoch", ylabel="loss", yscale=scale)
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         self.ax_.spines[["top", "right"]].set_visible(False)
-        self.ax_.set_title("Loss by the epoch", fontsize="medium")
+        self.ax_.set_title("Loss per epoch", fontsize="medium")
         self.ax_.legend(frameon=False)

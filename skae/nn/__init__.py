@@ -1,0 +1,16 @@
+"""The torch modules that the estimators consist of, for use in one's own programs."""
+
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, GaussianEncoder
+from skae.nn.flows import CouplingFlow
+from skae.nn.networks import conv_decoder, conv_encoder, dense_layers
+
+__all__ = [
+    "Autoencoder",
+    "CouplingFlow",
+    "Decoder",
+    "Encoder",
+    "GaussianEncoder",
+    "conv_decoder",
+    "conv_encoder",
+    "dense_layers",
+]

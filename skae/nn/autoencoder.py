@@ -1,7 +1,7 @@
-"""What is trained: an encoder, a decoder, the codes between them, and noise on the way.
+"""The trained modules: encoder and decoder with their last activations.
 
-Random numbers are drawn only where `forward` is given a generator, as in training;
-without one, all of this is a function of the rows alone.
+Random numbers are drawn only where `forward` is given a generator, as in training.
+Without one, the output is a function of the input alone.
 """
 
 import torch
@@ -9,19 +9,20 @@ from torch import nn
 
 from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
 
-# Standard deviations of codes are kept from e^-10 to e^10, where float32 can square them.
+# Standard deviations of latent codes stay within e^-10 and e^10, which float32 can
+# square.
 MAX_LOG_VARIANCE = 20.0
 
 
-class Coder(nn.Module):
-    """A network and the activation that ends it.
+class Encoder(nn.Module):
+    """A network and the activation of the latent codes.
 
     Parameters
     ----------
     body : torch.nn.Module
-        Maps (batch, n_in) to (batch, n_out).
+        Maps (batch, n_features) to (batch, n_components).
     activation : {"identity", "relu", "tanh", "sigmoid"}
-        Applied to what `body` puts out.
+        Applied to the output of `body`.
     """
 
     is_random = False
@@ -31,53 +32,50 @@ class Coder(nn.Module):
         self.body = body
         self.activation = ACTIVATIONS[activation]()
         self.range = ACTIVATION_RANGES[activation]
-        parts = body.modules()
-        self.works_in_place = any(getattr(part, "inplace", False) for part in parts)
-
-    def raw(self, X):
-        """What `body` puts out; `X` stays as it is, for it may be the caller's data."""
-        return self.body(X.clone() if self.works_in_place else X)
 
     def forward(self, X):
-        return self.activation(self.raw(X))
+        return self.activation(self.body(X))
 
     def encode(self, X, generator=None):
-        """The codes to decode while training, and what else the loss needs."""
+        """Return the codes to decode in training, and a tuple of what the loss needs."""
         return self(X), ()
 
 
-class GaussianCoder(Coder):
-    """An encoder whose codes are independent normal variables, given a row.
+class GaussianEncoder(nn.Module):
+    """An encoder whose latent codes are independent normal variables, given a sample.
 
     Parameters
     ----------
     body : torch.nn.Module
         Maps (batch, n_features) to (batch, 2 * n_components): the means, then the
         logarithms of the variances.
-    flow : CouplingFlow or None
-        Maps codes to what has a standard normal prior; None where the codes have.
+    flow : CouplingFlow or None, default=None
+        Maps latent codes to variables with a standard normal prior. None puts that
+        prior on the codes themselves.
     """
 
     is_random = True
 
     def __init__(self, body, flow=None):
-        super().__init__(body, "identity")
+        super().__init__()
+        self.body = body
         self.flow = flow
+        self.range = ACTIVATION_RANGES["identity"]
 
     def posterior(self, X):
-        """Means and logarithms of the variances, (batch, n_components) each."""
-        mean, log_variance = self.raw(X).chunk(2, dim=1)
+        """Return means and logarithms of variances, (batch, n_components) each."""
+        mean, log_variance = self.body(X).chunk(2, dim=1)
         return mean, log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
     def forward(self, X):
         return self.posterior(X)[0]
 
     def encode(self, X, generator=None):
-        """Codes drawn by the generator, or their means without one.
+        """Return random codes, or their means without a generator, for the decoder.
 
-        Behind them, what their divergence from the prior is computed from: means and
-        log variances; with a flow, what it makes of the codes, and log volumes, instead
-        of the means.
+        The second value is what the divergence from the prior is computed from: means
+        and log-variances without a flow; with one, the transformed codes, the
+        log-variances and the log-volumes of the transformation.
         """
         mean, log_variance = self.posterior(X)
         codes = mean
@@ -92,17 +90,37 @@ class GaussianCoder(Coder):
         return codes, (base, log_variance, log_volume)
 
 
-class Autoencoder(nn.Module):
-    """An encoder and a decoder, trained as one.
+class Decoder(nn.Module):
+    """A network and the activation of the reconstruction.
 
     Parameters
     ----------
-    encoder : Coder
-        Maps rows (batch, n_features) to codes (batch, n_components).
-    decoder : Coder
-        Maps codes to rows.
+    body : torch.nn.Module
+        Maps (batch, n_components) to (batch, n_features).
+    activation : {"identity", "relu", "tanh", "sigmoid"}
+        Applied to the output of `body`.
+    """
+
+    def __init__(self, body, activation):
+        super().__init__()
+        self.body = body
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, codes):
+        return self.activation(self.body(codes))
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder, trained together.
+
+    Parameters
+    ----------
+    encoder : Encoder or GaussianEncoder
+        Maps samples (batch, n_features) to latent codes (batch, n_components).
+    decoder : Decoder
+        Maps latent codes to samples.
     corruption : torch.nn.Module or None, default=None
-        Called with rows and a generator, gives the rows to encode while training.
+        Called with samples and a generator, returns the samples to encode in training.
     """
 
     def __init__(self, encoder, decoder, corruption=None):
@@ -117,104 +135,29 @@ class Autoencoder(nn.Module):
         return self.corruption is not None or self.encoder.is_random
 
     def forward(self, X, generator=None):
-        """Return the reconstruction before its output activation, and the codes.
+        """Return what the loss is computed from.
 
-        Where codes are random, what their divergence from the prior is computed from
-        stands behind.
+        These are the output of the decoder before its activation, the latent codes and,
+        for random codes, what their divergence from the prior is computed from.
         """
         if generator is not None and self.corruption is not None:
             X = self.corruption(X, generator)
+        else:
+            X = X.clone()  # a network may change its input, which is the target too
         codes, posterior = self.encoder.encode(X, generator)
-        return (self.decoder.raw(codes), codes, *posterior)
+        return (self.decoder.body(codes), codes, *posterior)
+
+    def reconstruct(self, X):
+        """Return the reconstruction of samples, (batch, n_features)."""
+        return self.decoder(self.encoder(X))
 
 
-class GaussianCorruption(nn.Module):
-    """Adds normal noise.
-
-    Parameters
-    ----------
-    level : float
-        Standard deviation of the noise, in units of the rows.
-    """
-
-    def __init__(self, level):
-        super().__init__()
-        self.level = level
-
-    def forward(self, X, generator):
-        noise = torch.randn(X.shape, generator=generator, dtype=X.dtype, device=X.device)
-        return torch.add(X, noise, alpha=self.level)
+def squared_errors(X, encoder, decoder):
+    """Return the mean squared reconstruction error of each sample, (batch,)."""
+    return (decoder(encoder(X.clone())) - X).square().mean(dim=1)
 
 
-class MaskingCorruption(nn.Module):
-    """Sets elements to 0.
-
-    Parameters
-    ----------
-    level : float
-        Probability of each element to be set to 0.
-    """
-
-    def __init__(self, level):
-        super().__init__()
-        self.level = level
-
-    def forward(self, X, generator):
-        drawn = torch.rand(X.shape, generator=generator, dtype=X.dtype, device=X.device)
-        return X * (drawn >= self.level)
-
-
-CORRUPTIONS = {"gaussian": GaussianCorruption, "masking": MaskingCorruption}
-
-
-def make_corruption(noise, noise_level):
-    """The corruption that the parameters of these names ask for, None for none.
-
-    Raises
-    ------
-    ValueError
-        If masking would leave nothing.
-    """
-    if noise is None:
-        return None
-    if noise == "masking" and noise_level >= 1:
-        raise ValueError(
-            f"noise='masking' with noise_level={noise_level} would set all elements to "
-            "0; expected a probability below 1."
-        )
-    return CORRUPTIONS[noise](float(noise_level))
-
-
-class SquaredErrors(nn.Module):
-    """Mean squared reconstruction error of each row.
-
-    Parameters
-    ----------
-    encoder, decoder : torch.nn.Module
-        Map rows to codes and codes to rows.
-    """
-
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-
-    def forward(self, X):
-        return (self.decoder(self.encoder(X)) - X).square().mean(dim=1)  # (batch,)
-
-
-class Posterior(nn.Module):
-    """Means and standard deviations of codes side by side.
-
-    Parameters
-    ----------
-    encoder : GaussianCoder
-    """
-
-    def __init__(self, encoder):
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, X):
-        mean, log_variance = self.encoder.posterior(X)
-        return torch.cat([mean, (log_variance / 2).exp()], dim=1)  # (batch, 2 * n)
+def posterior_parameters(X, encoder):
+    """Return means and standard deviations of codes, (batch, 2 * n_components)."""
+    mean, log_variance = encoder.posterior(X)
+    return torch.cat([mean, (log_variance / 2).exp()], dim=1)

@@ -1,10 +1,9 @@
-"""What training minimises."""
+"""The losses that training minimizes."""
 
 import math
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from skae.nn.networks import ACTIVATIONS
@@ -16,65 +15,52 @@ LOSSES = {
     "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
 }
 
+LATENT_PENALTIES = {"l1": torch.abs, "l2": torch.square}
 
-CODE_SIZES = {"l1": torch.abs, "l2": torch.square}
-
-# The least square of the scale that `LearnedScaleLoss` learns, in the rows' variance.
-LEAST_VARIANCE = 1e-6
+# Lower bound of the variance that `LearnedScaleLoss` estimates, as a share of the data's.
+MIN_VARIANCE_RATIO = 1e-6
 
 
 class ReconstructionLoss(nn.Module):
-    """Mean error of a reconstruction over all elements of a batch.
+    """Mean reconstruction error over all elements of a batch.
 
     Parameters
     ----------
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy"}
-        The error. Huber's turns from squared to absolute at 1. The cross-entropy is
-        computed from logits, which stays finite where a sigmoid rounds to 0 or 1.
+        "huber" is squared up to an error of 1 and linear beyond. The cross-entropy is
+        computed from logits and stays finite where a sigmoid rounds to 0 or 1.
     output_activation : {"identity", "relu", "tanh", "sigmoid"}
-        Applied to the network's output first. Cross-entropy takes "sigmoid" only.
+        Applied to the output of the decoder's network first. The cross-entropy requires
+        "sigmoid".
     """
 
     def __init__(self, loss, output_activation):
         super().__init__()
         self.error = LOSSES[loss]
-        self.of_sigmoid = loss == "squared_error" and output_activation == "sigmoid"
         takes_logits = loss == "binary_cross_entropy"
         self.activation = ACTIVATIONS["identity" if takes_logits else output_activation]()
 
     def forward(self, outputs, X):
-        """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
+        """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         raw, *_ = outputs
-        if self.of_sigmoid:
-            return SquaredErrorOfSigmoid.apply(raw, X)
         return self.error(self.activation(raw), X)
-
-    def with_gradient(self, raw, X):
-        """Return the loss and its gradient by the network's output `raw`, a new array."""
-        if self.of_sigmoid:
-            loss, y, differences = squared_error_of_sigmoid(raw, X)
-            return loss, gradient_of_sigmoid(y, differences)
-        with torch.enable_grad():
-            raw = raw.detach().requires_grad_()
-            loss = self.error(self.activation(raw), X)
-        return loss.detach(), torch.autograd.grad(loss, raw)[0]
 
 
 class LearnedScaleLoss(nn.Module):
-    """Minus the log-likelihood of data whose errors have a learned scale, per element.
+    """Negative log-likelihood per element, with the scale of the errors estimated.
 
-    The scale that fits a batch best is known: the root mean squared error of normal
-    errors, the mean absolute one of Laplace's. The loss is then its logarithm, but for a
-    constant, and minimises that error whatever the units of the data are (Rybkin,
-    Daniilidis and Levine 2021, "Simple and effective VAE training with calibrated
-    decoders").
+    The maximum likelihood estimate of the scale is known in closed form: the root mean
+    squared error for normal errors, the mean absolute error for Laplace's. The loss is
+    then the logarithm of the scale up to a constant, and does not depend on the units of
+    the data (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE training with
+    calibrated decoders").
 
     Parameters
     ----------
     likelihood : {"gaussian", "laplace"}
-        How errors are distributed.
+        Distribution of the errors.
     output_activation : {"identity", "relu", "tanh", "sigmoid"}
-        Applied to the network's output first.
+        Applied to the output of the decoder's network first.
     """
 
     def __init__(self, likelihood, output_activation):
@@ -83,9 +69,9 @@ class LearnedScaleLoss(nn.Module):
         self.activation = ACTIVATIONS[output_activation]()
 
     def forward(self, outputs, X):
-        """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
+        """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         y = self.activation(outputs[0])
-        least = LEAST_VARIANCE * X.var(correction=0) + torch.finfo(X.dtype).tiny
+        least = MIN_VARIANCE_RATIO * X.var(correction=0) + torch.finfo(X.dtype).tiny
         if self.is_gaussian:
             variance = functional.mse_loss(y, X) + least
             return (1 + math.log(2 * math.pi) + variance.log()) / 2
@@ -93,35 +79,35 @@ class LearnedScaleLoss(nn.Module):
         return 1 + math.log(2) + scale.log()
 
 
-class CodePenalty(nn.Module):
-    """Mean absolute or squared code, times a weight.
+class LatentPenalty(nn.Module):
+    """Mean absolute or squared latent code, times a weight.
 
     Parameters
     ----------
     penalty : {"l1", "l2"}
-    alpha : float
-        The weight.
+    weight : float
     """
 
-    def __init__(self, penalty, alpha):
+    def __init__(self, penalty, weight):
         super().__init__()
-        self.size = CODE_SIZES[penalty]
-        self.alpha = alpha
+        self.size = LATENT_PENALTIES[penalty]
+        self.weight = weight
 
     def forward(self, outputs):
         _, codes, *_ = outputs
-        return self.alpha * self.size(codes).mean()
+        return self.weight * self.size(codes).mean()
 
 
 class PriorDivergence(nn.Module):
-    """Divergence of random codes from the standard normal prior, times a weight.
+    """Kullback-Leibler divergence of the codes from the standard normal prior.
 
     Parameters
     ----------
     beta : float
-        The weight (Higgins et al. 2017, "beta-VAE").
+        Weight of the divergence (Higgins et al. 2017, "beta-VAE").
     n_features : int
-        The loss is a mean over so many elements of a row, and the divergence with it.
+        The reconstruction loss is a mean over the elements of a sample, so the
+        divergence is divided by their number.
     """
 
     def __init__(self, beta, n_features):
@@ -129,35 +115,35 @@ class PriorDivergence(nn.Module):
         self.weight = beta / n_features
 
     def forward(self, outputs):
-        """(mean² + variance - 1 - log variance) / 2, Kingma and Welling 2014."""
+        """Return (mean² + variance - 1 - log-variance) / 2 (Kingma and Welling 2014)."""
         _, _, mean, log_variance = outputs
         divergences = mean.square() + log_variance.exp() - 1 - log_variance
         return self.weight * divergences.sum(dim=1).mean() / 2
 
 
 class FlowPriorDivergence(PriorDivergence):
-    """The same where a flow makes standard normal variables of codes.
+    """The divergence where a flow maps the codes to standard normal variables.
 
-    It is an estimate from the codes that were drawn, of log q(code | row) - log p(code),
-    with log q at its mean.
+    An estimate from the random codes of log q(code | sample) - log p(code), with log q
+    replaced by its expectation.
     """
 
     def forward(self, outputs):
-        """(base² - 1 - log variance) / 2 - log volume, `base` being the flow's output."""
+        """Return (base² - 1 - log-variance) / 2 - log-volume, with the flow's output."""
         _, _, base, log_variance, log_volume = outputs
         divergences = (base.square() - 1 - log_variance).sum(dim=1) / 2 - log_volume
         return self.weight * divergences.mean()
 
 
-class PenalisedLoss(nn.Module):
-    """A loss of the reconstruction and terms of the codes, added up.
+class CombinedLoss(nn.Module):
+    """The sum of a reconstruction loss and terms that depend on the latent codes.
 
     Parameters
     ----------
     reconstruction : torch.nn.Module
-        Takes what `Autoencoder.forward` put out, and the rows.
+        Called with the outputs of `Autoencoder.forward` and the target.
     terms : list of torch.nn.Module
-        Each takes what `Autoencoder.forward` put out.
+        Each is called with the outputs of `Autoencoder.forward`.
     """
 
     def __init__(self, reconstruction, terms):
@@ -166,46 +152,13 @@ class PenalisedLoss(nn.Module):
         self.terms = nn.ModuleList(terms)
 
     def forward(self, outputs, X):
-        """Return the loss of what `Autoencoder.forward` put out for the rows `X`."""
+        """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         loss = self.reconstruction(outputs, X)
         for term in self.terms:
             loss = loss + term(outputs)
         return loss
 
 
-def with_terms(reconstruction, terms):
-    """The loss of the reconstruction, with terms of the codes where there are some."""
-    return PenalisedLoss(reconstruction, terms) if terms else reconstruction
-
-
-def squared_error_of_sigmoid(raw, X):
-    """The mean squared error of a sigmoid, the sigmoid, and the differences."""
-    y = torch.sigmoid(raw)
-    differences = y - X
-    norms = torch.linalg.vector_norm(differences, dim=1)  # in one sum, it is less exact
-    loss = norms.square().sum() / differences.numel()
-    return loss, y, differences
-
-
-def gradient_of_sigmoid(y, differences):
-    """The derivative of that error, 2 (y - X) y (1 - y) / n, over the differences."""
-    differences *= 2 / differences.numel()
-    return torch.ops.aten.sigmoid_backward(differences, y)
-
-
-class SquaredErrorOfSigmoid(torch.autograd.Function):
-    """Mean squared error of a sigmoid, with its derivative in one piece.
-
-    A step then makes two arrays of the size of `X`, not six.
-    """
-
-    @staticmethod
-    def forward(ctx, raw, X):
-        loss, *saved = squared_error_of_sigmoid(raw, X)
-        ctx.save_for_backward(*saved)
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient):
-        return gradient * gradient_of_sigmoid(*ctx.saved_tensors), None
+def combine_losses(reconstruction, terms):
+    """Return the reconstruction loss, with terms for the latent codes if any."""
+    return CombinedLoss(reconstruction, terms) if terms else reconstruction

@@ -1,11 +1,12 @@
-"""The networks: builders of encoders and decoders.
+"""Builders of encoders and decoders, and the layers that they are made of.
 
-A builder returns a network without its last activation. `coders.Coder` adds that one, so
-that losses which want the values before it (cross-entropy from logits) can have them.
+A builder returns a network without its last activation, which `Encoder` and `Decoder`
+add: losses such as the cross-entropy take the values before it.
 """
 
 import itertools
 import math
+import numbers
 
 import torch
 from torch import nn
@@ -22,11 +23,10 @@ ACTIVATIONS = {
     "sigmoid": nn.Sigmoid,
 }
 
-# These do not fall: the greatest of some values stays the greatest behind them, so that
-# they can come after maximum pooling, where there are fewer values.
+# A monotone activation commutes with maximum pooling, and is cheaper after it.
 MONOTONE_ACTIVATIONS = {"identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid"}
 
-# What an activation can put out, for those that end a network.
+# The ranges of the activations that can end a network.
 ACTIVATION_RANGES = {
     "identity": (-math.inf, math.inf),
     "relu": (0.0, math.inf),
@@ -36,11 +36,32 @@ ACTIVATION_RANGES = {
 
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
+UPSAMPLINGS = ("nearest", "transpose")
+
+
+# Fully connected networks -------------------------------------------------------------
+
+
+def layer_sizes(sizes):
+    """Return sizes of layers as a tuple of int: a number means one layer."""
+    if isinstance(sizes, numbers.Integral):
+        return (int(sizes),)
+    return tuple(int(size) for size in sizes)
+
 
 def dense_layers(sizes, activation):
-    """Fully connected layers from ``sizes[0]`` to ``sizes[-1]`` units.
+    """Build fully connected layers from ``sizes[0]`` to ``sizes[-1]`` units.
 
-    The activation stands between the layers, not after the last one.
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of units, from the input to the output.
+    activation : str
+        Activation between the layers; none follows the last one.
+
+    Returns
+    -------
+    torch.nn.Sequential
     """
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
@@ -48,53 +69,11 @@ def dense_layers(sizes, activation):
     return nn.Sequential(*layers[:-1])
 
 
-def conv_encoder(
-    image_shape, conv_channels, kernel_size, pooling, dense_sizes, activation
-):
-    """Convolve and halve the image once for each of `conv_channels`, then go dense.
-
-    `dense_sizes` are the units of the fully connected layers, the code's included.
-    """
-    channels, *size = image_shape
-    layers = [Images((channels, *size))]  # (batch, channels, height, width)
-    for n_out in conv_channels:
-        layers += _same_convolution(channels, n_out, kernel_size, size)
-        layers += _pool_and_activate(pooling, activation, _window(size))
-        channels, size = n_out, _halved(size)
-    layers.append(nn.Flatten())  # (batch, channels * height * width)
-    sizes = [channels * math.prod(size), *dense_sizes]
-    return nn.Sequential(*layers, *dense_layers(sizes, activation))
-
-
-def conv_decoder(
-    image_shape, conv_channels, kernel_size, upsampling, dense_sizes, activation
-):
-    """Undo `conv_encoder`: dense layers, then double the image once for each channel.
-
-    What the encoder halved comes back exactly: the doubled image is cropped to the
-    size that the encoder saw there.
-    """
-    channels = [image_shape[0], *conv_channels]
-    sizes = [list(image_shape[1:])]
-    for _ in conv_channels:
-        sizes.append(_halved(sizes[-1]))
-    smallest = (channels[-1], *sizes[-1])
-    layers = [
-        *dense_layers([*dense_sizes, math.prod(smallest)], activation),
-        ACTIVATIONS[activation](),
-        Images(smallest),  # (batch, channels, height, width)
-    ]
-    enlarge = {"nearest": _enlarge_then_convolve, "transpose": _transposed_convolution}
-    for level in reversed(range(len(conv_channels))):
-        n_in, n_out, size = channels[level + 1], channels[level], sizes[level]
-        layers += enlarge[upsampling](n_in, n_out, kernel_size, size)
-        layers += [_Crop(size)] if any(side % 2 and side > 1 for side in size) else []
-        layers += [ACTIVATIONS[activation]()] if level else []
-    return nn.Sequential(*layers, nn.Flatten())  # (batch, n_features)
+# Layers of convolutional networks -----------------------------------------------------
 
 
 class Images(nn.Unflatten):
-    """Make images of flat rows, channels-last in memory: convolutions are quicker so.
+    """Reshape flat samples to images, channels-last in memory, as convolutions prefer.
 
     Parameters
     ----------
@@ -105,80 +84,19 @@ class Images(nn.Unflatten):
     def __init__(self, image_shape):
         super().__init__(1, image_shape)
 
-    def forward(self, rows):
-        return super().forward(rows).to(memory_format=torch.channels_last)
+    def forward(self, X):
+        images = super().forward(X)  # (batch, channels, height, width)
+        return images.to(memory_format=torch.channels_last)
 
 
-class EnlargeConvolve(nn.Conv2d):
-    """Repeat each pixel, then convolve to the size of the enlarged image, in one piece.
-
-    With each pixel repeated s times, a kernel of size k, times a box of size s, makes a
-    transposed convolution of stride s and size k + s - 1. That is the same function of
-    the same weights, with fewer products, and without the enlarged image.
+class Crop(nn.Module):
+    """Keep the first rows and columns of an image.
 
     Parameters
     ----------
-    in_channels, out_channels : int
-    kernel_size : tuple of int
-        Height and width, both odd.
-    scale_factor : tuple of int
-        How often a pixel is repeated downwards and to the right.
+    size : sequence of int
+        (height, width)
     """
-
-    def __init__(self, in_channels, out_channels, kernel_size, scale_factor):
-        super().__init__(in_channels, out_channels, kernel_size)
-        self.scale_factor = scale_factor
-
-    def forward(self, images):
-        kernel = self.weight
-        for dim, repeats in ((2, self.scale_factor[0]), (3, self.scale_factor[1])):
-            kernel = _times_box(kernel, dim, repeats)
-        return functional.conv_transpose2d(
-            images,
-            kernel.flip(2, 3).transpose(0, 1),  # (in, out, height, width)
-            self.bias,
-            stride=self.scale_factor,
-            padding=[side // 2 for side in self.kernel_size],
-        )
-
-    def extra_repr(self):
-        return f"{super().extra_repr()}, scale_factor={self.scale_factor}"
-
-
-class GapLeavingConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution whose kernel is smaller than its stride.
-
-    Of images that are channels-last in memory, torch 2.14's gradient of it writes beyond
-    its memory on CPUs.
-    """
-
-    def forward(self, images):
-        return super().forward(images.contiguous())
-
-
-def _times_box(kernel, dim, size):
-    """The kernel convolved along `dim` with `size` ones: longer by size - 1."""
-    shifted = []
-    for before in range(size):
-        padding = [0, 0, 0, 0]  # left, right, top, bottom
-        padding[6 - 2 * dim : 8 - 2 * dim] = before, size - 1 - before
-        shifted.append(functional.pad(kernel, padding))
-    return torch.stack(shifted).sum(dim=0)
-
-
-def _pool_and_activate(pooling, activation, window):
-    activated = ACTIVATIONS[activation]()
-    if window == (1, 1):
-        return [activated]
-    # ceil_mode keeps the last row and column of an image of odd size.
-    pooled = POOLINGS[pooling](window, ceil_mode=True)
-    if pooling == "max" and activation in MONOTONE_ACTIVATIONS:
-        return [pooled, activated]
-    return [activated, pooled]
-
-
-class _Crop(nn.Module):
-    """Keep the first rows and columns of an image."""
 
     def __init__(self, size):
         super().__init__()
@@ -192,61 +110,209 @@ class _Crop(nn.Module):
         return f"size={self.size}"
 
 
-def _halved(size):
+class UpsampleConv2d(nn.Conv2d):
+    """Nearest-neighbour upsampling and a convolution, in one transposed convolution.
+
+    Upsampling by s and a convolution with a kernel of size k equal a transposed
+    convolution of stride s, whose kernel is the original one convolved with a box of size
+    s. It needs fewer products and no enlarged image.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : tuple of int
+        Height and width, both odd.
+    scale_factor : tuple of int
+        Factors of the height and the width.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, scale_factor):
+        super().__init__(in_channels, out_channels, kernel_size)
+        self.scale_factor = scale_factor
+
+    def forward(self, images):
+        kernel = self.weight
+        for dim, factor in ((2, self.scale_factor[0]), (3, self.scale_factor[1])):
+            kernel = _convolved_with_box(kernel, dim, factor)
+        return functional.conv_transpose2d(
+            images,
+            kernel.flip(2, 3).transpose(0, 1),  # (in, out, height, width)
+            self.bias,
+            stride=self.scale_factor,
+            padding=[side // 2 for side in self.kernel_size],
+        )
+
+    def extra_repr(self):
+        return f"{super().extra_repr()}, scale_factor={self.scale_factor}"
+
+
+def _convolved_with_box(kernel, dim, size):
+    """Convolve a kernel along `dim` with `size` ones: it grows by size - 1."""
+    shifted = []
+    for before in range(size):
+        padding = [0, 0, 0, 0]  # left, right, top, bottom
+        padding[6 - 2 * dim : 8 - 2 * dim] = before, size - 1 - before
+        shifted.append(functional.pad(kernel, padding))
+    return torch.stack(shifted).sum(dim=0)
+
+
+class ContiguousConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution of contiguous images, for kernels smaller than the stride.
+
+    With images that are channels-last in memory, the gradient of such a layer is wrong
+    on CPUs, and may crash the process: seen with torch 2.14. A test compares the layer
+    with its plain form.
+    """
+
+    def forward(self, images):
+        return super().forward(images.contiguous())
+
+
+# Convolutional networks ---------------------------------------------------------------
+
+
+def conv_encoder(
+    image_shape, conv_channels, kernel_size, pooling, dense_sizes, activation
+):
+    """Build an encoder of convolutions, each followed by pooling, and dense layers.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (channels, height, width)
+    conv_channels : sequence of int
+        Output channels of each convolution; the image is halved after each.
+    kernel_size : int
+    pooling : {"max", "average"}
+    dense_sizes : sequence of int
+        Numbers of units of the fully connected layers, the output's included.
+    activation : str
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Maps flat samples (batch, channels * height * width) to the output.
+    """
+    channels, *size = image_shape
+    layers = [Images((channels, *size))]  # (batch, channels, height, width)
+    for n_out in conv_channels:
+        layers += _same_convolution(channels, n_out, kernel_size, size)
+        layers += _pool_and_activate(pooling, activation, _pooling_window(size))
+        channels, size = n_out, _pooled_size(size)
+    layers.append(nn.Flatten())  # (batch, channels * height * width)
+    sizes = [channels * math.prod(size), *dense_sizes]
+    return nn.Sequential(*layers, *dense_layers(sizes, activation))
+
+
+def conv_decoder(
+    image_shape, conv_channels, kernel_size, upsampling, dense_sizes, activation
+):
+    """Build the mirror image of `conv_encoder`.
+
+    An image that the encoder halved is doubled, and cropped if its size was odd.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (channels, height, width)
+    conv_channels : sequence of int
+        As for `conv_encoder`.
+    kernel_size : int
+    upsampling : {"nearest", "transpose"}
+    dense_sizes : sequence of int
+        Numbers of units of the fully connected layers, the input's included.
+    activation : str
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Maps the input to flat samples (batch, channels * height * width).
+    """
+    channels = [image_shape[0], *conv_channels]
+    sizes = [list(image_shape[1:])]
+    for _ in conv_channels:
+        sizes.append(_pooled_size(sizes[-1]))
+    smallest = (channels[-1], *sizes[-1])
+    layers = [
+        *dense_layers([*dense_sizes, math.prod(smallest)], activation),
+        ACTIVATIONS[activation](),
+        Images(smallest),  # (batch, channels, height, width)
+    ]
+    upsample = {"nearest": _upsample_and_convolve, "transpose": _transposed_convolution}
+    for level in reversed(range(len(conv_channels))):
+        n_in, n_out, size = channels[level + 1], channels[level], sizes[level]
+        layers += upsample[upsampling](n_in, n_out, kernel_size, size)
+        layers += [Crop(size)] if any(side % 2 and side > 1 for side in size) else []
+        layers += [ACTIVATIONS[activation]()] if level else []
+    return nn.Sequential(*layers, nn.Flatten())  # (batch, n_features)
+
+
+def _pool_and_activate(pooling, activation, window):
+    activated = ACTIVATIONS[activation]()
+    if window == (1, 1):
+        return [activated]
+    # ceil_mode keeps the last row and column of an image of odd size.
+    pooled = POOLINGS[pooling](window, ceil_mode=True)
+    if pooling == "max" and activation in MONOTONE_ACTIVATIONS:
+        return [pooled, activated]
+    return [activated, pooled]
+
+
+def _pooled_size(size):
     return [math.ceil(side / 2) for side in size]
 
 
-def _window(size):
-    """Pooling window: a side of one pixel (a signal's height) is left alone."""
+def _pooling_window(size):
+    """Return the window: a side of one pixel, such as a signal's height, is kept."""
     return tuple(min(2, side) for side in size)
 
 
-def _kernel(kernel_size, size):
-    """Kernel that spans only the sides with more than one pixel."""
+def _kernel_shape(kernel_size, size):
+    """Return the shape of a kernel that spans the sides with more than one pixel."""
     return tuple(1 if side == 1 else kernel_size for side in size)
 
 
 def _same_convolution(n_in, n_out, kernel_size, size):
-    """Convolution that keeps the image's size, for even kernels too."""
-    kernel = _kernel(kernel_size, size)
+    """Return a convolution that keeps the size of the image, for even kernels, too."""
+    kernel = _kernel_shape(kernel_size, size)
     if kernel_size % 2:
         padding = tuple(k // 2 for k in kernel)
-        return [_initialised(nn.Conv2d(n_in, n_out, kernel, padding=padding))]
+        return [_initialized(nn.Conv2d(n_in, n_out, kernel, padding=padding))]
     pads = [((k - 1) // 2, k // 2) for k in reversed(kernel)]
     return [
         nn.ZeroPad2d(tuple(itertools.chain(*pads))),
-        _initialised(nn.Conv2d(n_in, n_out, kernel)),
+        _initialized(nn.Conv2d(n_in, n_out, kernel)),
     ]
 
 
-def _enlarge_then_convolve(n_in, n_out, kernel_size, size):
-    kernel = _kernel(kernel_size, size)
+def _upsample_and_convolve(n_in, n_out, kernel_size, size):
+    kernel = _kernel_shape(kernel_size, size)
     if all(side % 2 for side in kernel):
-        return [_initialised(EnlargeConvolve(n_in, n_out, kernel, _window(size)))]
+        return [_initialized(UpsampleConv2d(n_in, n_out, kernel, _pooling_window(size)))]
     return [
-        nn.Upsample(scale_factor=_window(size), mode="nearest"),
+        nn.Upsample(scale_factor=_pooling_window(size), mode="nearest"),
         *_same_convolution(n_in, n_out, kernel_size, size),
     ]
 
 
 def _transposed_convolution(n_in, n_out, kernel_size, size):
-    """Transposed convolution that puts out exactly stride times the size it gets.
+    """Return a transposed convolution that multiplies the size by exactly its stride.
 
     Its output has (side - 1) * stride - 2 * padding + kernel + output_padding pixels.
     """
-    kernel, stride = _kernel(kernel_size, size), _window(size)
+    kernel, stride = _kernel_shape(kernel_size, size), _pooling_window(size)
     excess = [k - s for k, s in zip(kernel, stride, strict=True)]
     padding = tuple(math.ceil(e / 2) for e in excess)
     output_padding = tuple(2 * p - e for p, e in zip(padding, excess, strict=True))
-    kind = nn.ConvTranspose2d if min(excess) >= 0 else GapLeavingConvTranspose2d
-    return [_initialised(kind(n_in, n_out, kernel, stride, padding, output_padding))]
+    kind = nn.ConvTranspose2d if min(excess) >= 0 else ContiguousConvTranspose2d
+    return [_initialized(kind(n_in, n_out, kernel, stride, padding, output_padding))]
 
 
-def _initialised(convolution):
-    """The convolution with He's initial weights (He et al. 2015).
+def _initialized(convolution):
+    """Initialize a convolution as He et al. (2015).
 
-    They halve the error after an epoch on MNIST. Dense layers keep torch's smaller
-    weights: He's overfit small tables (docs/training.md).
+    This halves the error after one epoch on MNIST. Dense layers keep torch's smaller
+    initial weights, since He's overfit small tables (docs/benchmarks/design_notes.md).
     """
     nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)

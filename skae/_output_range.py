@@ -1,0 +1,56 @@
+"""The output activation: which one fits the data, and a warning where it does not."""
+
+import math
+
+from skae.exceptions import OutputRangeWarning, warn
+from skae.nn.networks import ACTIVATION_RANGES
+
+# How far values may exceed the range of the output activation without a warning.
+TOLERANCE = 1e-3
+
+# How far scaling to [0, 1] in float32 may miss it.
+ROUNDING = 1e-6
+
+
+def choose_output_activation(output_activation, loss, low, high):
+    """Resolve "auto" for values from `low` to `high`, and check it against the loss.
+
+    Raises
+    ------
+    ValueError
+        If the loss is the cross-entropy and a value lies outside [0, 1], or the output
+        activation is not the sigmoid that it requires.
+    """
+    in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
+    if loss == "binary_cross_entropy":
+        if not in_0_1:
+            raise ValueError(
+                "loss='binary_cross_entropy' requires values of X in [0, 1], but X "
+                f"ranges from {low:.7g} to {high:.7g}. Scale X with MinMaxScaler, or use "
+                "loss='squared_error'."
+            )
+        if output_activation not in ("auto", "sigmoid"):
+            raise ValueError(
+                f"output_activation={output_activation!r} is invalid with "
+                "loss='binary_cross_entropy'; must be 'sigmoid' or 'auto'."
+            )
+        return "sigmoid"
+    if output_activation == "auto":
+        return "sigmoid" if in_0_1 else "identity"
+    return output_activation
+
+
+def warn_out_of_range(low, high, output_activation):
+    """Warn if values from `low` to `high` exceed the range of the output activation."""
+    least, most = ACTIVATION_RANGES[output_activation]
+    if math.isinf(least):
+        return
+    if low < least - TOLERANCE or high > most + TOLERANCE:
+        warn(
+            f"X ranges from {low:.5g} to {high:.5g}, but output_activation="
+            f"{output_activation!r} restricts reconstructions to [{least:g}, {most:g}]. "
+            "Scale X into this range, for example with MinMaxScaler, or fit with "
+            "output_activation='identity'. To detect anomalies, do not clip: values "
+            "outside the range of the training data are what shows them.",
+            OutputRangeWarning,
+        )

@@ -1,0 +1,126 @@
+"""BaseDensity: the input checks and public methods that the densities share."""
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._random import make_random_state
+from skae._validation import check_parameters
+from skae.densities._draws import check_n_samples, check_random_seed
+
+# The square of a larger value may overflow in float64.
+MAX_ABS_VALUE = 1e100
+
+
+class BaseDensity(DensityMixin, BaseEstimator):
+    """Base class of densities.
+
+    A subclass defines `_fit(X)`, `_sample(n_samples, rng)` and `_score_samples(X)`. They
+    get and return float64 arrays that have been checked.
+    """
+
+    _parameter_rules = {}
+
+    def fit(self, X, y=None):
+        """Fit the density to latent codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latent codes. They are converted to float64.
+        y : None
+            Ignored; present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted density.
+        """
+        check_parameters(self, self._parameter_rules)
+        self._fit(self._check_codes(X, reset=True))
+        return self
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw latent codes from the density.
+
+        Unlike the mixtures of scikit-learn, it returns the codes alone, in random
+        order, without component labels.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of latent codes to draw.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws. Pass an int for reproducible output. None draws from fresh
+            entropy; NumPy's global random state is neither used nor changed.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Latent codes, in float64.
+        """
+        check_is_fitted(self)
+        caller = f"{type(self).__name__}.sample"
+        n_samples = check_n_samples(n_samples, caller)
+        check_random_seed(random_state, caller)
+        return self._sample(n_samples, make_random_state(random_state))
+
+    def score_samples(self, X):
+        """Return the log-density of latent codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latent codes.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithm of the density at each code, in float64. Higher is more
+            typical.
+        """
+        check_is_fitted(self)
+        return self._score_samples(self._check_codes(X, reset=False))
+
+    def score(self, X, y=None):
+        """Return the mean log-density of latent codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latent codes.
+        y : None
+            Ignored; present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Mean of `score_samples(X)`. Higher is better.
+        """
+        return float(self.score_samples(X).mean())
+
+    def _check_codes(self, X, *, reset):
+        if isinstance(X, torch.Tensor):
+            X = X.detach().cpu().resolve_conj()
+            # NumPy has no bfloat16. Complex tensors are left to be rejected.
+            X = (X.double() if X.is_floating_point() else X).numpy()
+        elif isinstance(X, list | tuple):
+            X = _as_array(X)
+        if getattr(getattr(X, "dtype", None), "kind", None) in ("S", "U"):
+            raise ValueError(f"X contains text (dtype {X.dtype}); must be numeric.")
+        X = validate_data(self, X, reset=reset, dtype=np.float64)
+        largest = np.abs(X).max()
+        if largest > MAX_ABS_VALUE:
+            raise ValueError(
+                f"X contains absolute values up to {largest:.3g}; must be at most "
+                f"{MAX_ABS_VALUE:g}. Rescale X."
+            )
+        return X
+
+
+def _as_array(sequence):
+    try:
+        return np.asarray(sequence)
+    except ValueError:  # ragged: scikit-learn's error is clear
+        return sequence

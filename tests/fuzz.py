@@ -1,0 +1,500 @@
+"""Random calls on skae's estimators, each checked against what is documented.
+
+    python tests/fuzz.py --calls 500 --seed 0
+    python tests/fuzz.py --seed 0 --only 123   # that call, after those that lead to it
+
+A call either returns a documented result, or raises a ValueError, TypeError,
+NotFittedError or MemoryError on purpose, whose message names what was wrong. It leaves
+the data, the global state and, unless it trains successfully, the fitted model as they
+were. Calls come in sessions of at most twenty on one estimator; a session depends on the
+seed and its number alone. The exit status is 1 if there was a fault.
+"""
+
+import argparse
+import collections
+import contextlib
+import copy
+import math
+import os
+import pickle
+import re
+import resource
+import secrets
+import sys
+import time
+import traceback
+import warnings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["SCIPY_ARRAY_API"] = "1"  # for scikit-learn's array API dispatch
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import sklearn
+import torch
+from fuzz_oracle import Call, check_array, expect, fingerprint, may_train, perform
+from fuzz_values import (
+    BORDERLINE,
+    CLASSES,
+    DENSITIES,
+    DEPENDENT,
+    FORMS,
+    HOSTILE,
+    PARAMETERS,
+    TINY,
+    OwnAutoencoder,
+    integer,
+    judge_seed,
+    make_data,
+)
+from sklearn.base import clone
+
+SESSION = 20  # calls on one estimator
+MEMORY_LIMIT = 6 * 2**30
+
+
+# Sessions: calls on one estimator ------------------------------------------------------
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+# What a program may have set when it calls.
+ENVIRONMENTS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "float64 by default": lambda: default_dtype(torch.float64),
+    "meta device by default": lambda: torch.device("meta"),
+    "warnings are errors": contextlib.nullcontext,
+    "assume_finite": lambda: sklearn.config_context(assume_finite=True),
+    "array_api_dispatch": lambda: sklearn.config_context(array_api_dispatch=True),
+}
+# Calls that are made less often; the first are no methods.
+RARE = ("clone", "pickle", "deepcopy", "repr", "html", "get_feature_names_out")
+RARE += ("set_output", "summary")
+
+
+class Session:
+    """An estimator, what is known of it, and random calls on it."""
+
+    def __init__(self, seed, number):
+        self.rng = np.random.default_rng([seed, number])
+        self.estimator = self.pick(CLASSES)()
+        self.defaults = self.estimator.get_params(deep=False)
+        self.defaults |= {n: value for n, value in TINY.items() if n in self.defaults}
+        self.form = None  # of the samples that it was fitted on
+        self.n_components = 0
+        self.output = "default"
+        self.is_changed = False  # since the last training
+        self.estimator.set_params(**self.defaults | self.random_params())
+        if self.chance(0.5):
+            self.estimator.set_params(latent_density=self.pick(DENSITIES))
+
+    def pick(self, options):
+        return options[self.rng.integers(len(options))]
+
+    def pick_argument(self, good):
+        """A value that is good, or any."""
+        return self.pick(good if self.chance(0.6) else self.pick([HOSTILE, BORDERLINE]))
+
+    def chance(self, probability):
+        return self.rng.random() < probability
+
+    def random_params(self):
+        """Some parameters, most of them right."""
+        names = list(self.defaults)
+        known = [name for name in names if name in PARAMETERS]
+        chosen = self.rng.choice(known, self.pick([0, 1, 1, 2, 3]), replace=False)
+        params = {str(name): self.pick(PARAMETERS[name][0]) for name in chosen}
+        if self.chance(0.4):
+            name, value = self.pick(names), self.pick(self.pick([HOSTILE, BORDERLINE]))
+            is_endless = name == "max_epochs" and type(value) is int and value > 100
+            params |= {} if is_endless else {name: value}
+        return params
+
+    def next_call(self):
+        kind = self.pick(list(ENVIRONMENTS)) if self.chance(0.15) else None
+        self.environment = ENVIRONMENTS.get(kind, contextlib.nullcontext)()
+        params = self.estimator.get_params(deep=False)
+        self.verdicts = {
+            n: PARAMETERS[n][1](params[n]) for n in params if n in PARAMETERS
+        }
+        if False in self.verdicts.values() and self.chance(0.4):
+            self.estimator.set_params(**self.defaults)
+            self.verdicts = {}
+        weights = {name: 1.0 if name in RARE else 3.0 for name in self.calls()}
+        if self.form is None:
+            weights |= {"fit": 40.0, "fit_transform": 20.0, "partial_fit": 20.0}
+        if self.is_changed and self.chance(0.7):  # parameters are checked by fit
+            weights = {"fit": 2.0, "fit_transform": 1.0, "partial_fit": 1.0}
+        p = np.array([*weights.values()])
+        name = str(self.rng.choice(list(weights), p=p / p.sum()))
+        self.is_changed = name == "set_params"
+        call = getattr(self, f"call_{name}")(name)
+        call.arguments += f" [{kind}]" if kind else ""
+        call.warnings = "error" if kind == "warnings are errors" else "always"
+        if call.data and kind in ("assume_finite", "array_api_dispatch"):
+            call.unsure, call.bad = True, []
+        return call
+
+    def calls(self):
+        """Names of the calls that the estimator has."""
+        names = [name[5:] for name in dir(self) if name.startswith("call_")]
+        return [name for name in names if name in RARE or hasattr(self.estimator, name)]
+
+    # Training
+
+    def call_fit(self, method):
+        estimator = self.estimator
+        data = make_data(self.rng, self.pick(FORMS) if self.chance(0.7) else (4,))
+        call = self.method_call(method, [data])
+        call.unfitted, call.changes = False, ("all",)
+        call.bad += [name for name, verdict in self.verdicts.items() if verdict is False]
+        for name, value in estimator.get_params(deep=False).items():
+            verdict = self.verdicts.get(name)
+            if value is self.defaults[name] or (verdict and name not in DEPENDENT):
+                continue
+            enough = name == "latent_density" and data.n_samples >= 12
+            call.unsure |= not (enough and verdict)
+        trains_on = method == "partial_fit" or estimator.warm_start is not False
+        resumes = self.form is not None and trains_on
+        one_sample = isinstance(estimator, OwnAutoencoder) and data.n_samples == 1
+        call.unsure |= resumes or one_sample or data.form == (6, 6, 3)
+
+        def check(result):
+            if not resumes:
+                self.form, self.n_components = data.form, int(estimator.n_components)
+            if method == "fit_transform":
+                self.check_codes(result, data)
+            else:
+                expect(result is estimator, "is not the estimator")
+            losses, n_features = estimator.loss_curve_, estimator.n_features_in_
+            expect(len(losses) == estimator.n_iter_ >= 1, f"has losses {losses}")
+            expect(np.isfinite(losses).all(), f"has losses {losses}")
+            expect(n_features == math.prod(self.form), f"has {n_features} features")
+
+        call.check = check
+        return call
+
+    call_partial_fit = call_fit_transform = call_fit
+
+    def call_set_params(self, method):
+        bad = ["n_component"] if self.chance(0.1) else []
+        params = dict.fromkeys(bad, 1) or self.random_params()
+        call = self.method_call(method, [], bad=bad, **params)
+        call.unfitted, call.unsure, call.changes = False, False, ("params",)
+        if "device" in params:  # is used when the model is
+            call.changes += ("transform", "density")
+        return call
+
+    # Reading
+
+    def method_call(self, method, data, bad=(), **arguments):
+        """The call of a method that reads; others change what they must."""
+        shown = [d.text for d in data] + [f"{n}={v!r}" for n, v in arguments.items()]
+        values = [d.value for d in data]
+        call = Call(
+            method,
+            ", ".join(shown),
+            lambda: getattr(self.estimator, method)(*values, **arguments),
+            data=data,
+            bad=[*(["X"] if any(d.works is False for d in data) else []), *bad],
+            unsure=any(d.works is None for d in data),
+            unfitted=self.form is None,
+        )
+        if self.verdicts.get("device", True) is not True:
+            call.unsure = True
+        names = getattr(self.estimator, "feature_names_in_", ["f0"])
+        call.unsure |= bool(data) and names[0] != "f0"
+        return call
+
+    def readable(self):
+        """Data for a method that reads, in most cases of the form that was fitted."""
+        form = self.form or self.pick(FORMS)
+        if self.chance(0.15):
+            form = (math.prod(form),)
+        elif self.chance(0.1):
+            form = self.pick(FORMS)
+        data = make_data(self.rng, form)
+        if self.form is not None and data.works is not False:
+            if math.prod(data.form) != math.prod(self.form):
+                data.works = False
+            elif len(data.form) > 1 and data.form != self.form:
+                data.works = None
+        return data
+
+    def check_codes(self, result, data):
+        if self.output != "default":
+            library = {"pandas": pd, "polars": pl}[self.output]
+            expect(isinstance(result, library.DataFrame), f"is a {type(result).__name__}")
+            names = self.estimator.get_feature_names_out()
+            expect(list(result.columns) == list(names), "has other columns")
+            result = result.to_numpy()
+        check_array(result, (data.n_samples, self.n_components), data.dtype)
+
+    def call_transform(self, method):
+        data = self.readable()
+        call = self.method_call(method, [data])
+        call.check = lambda result: self.check_codes(result, data)
+        return call
+
+    def call_inverse_transform(self, method):
+        n_components = self.n_components or 2
+        n_components += self.chance(0.1)
+        data = make_data(self.rng, (int(n_components),))
+        if self.form and n_components != self.n_components and data.works:
+            data.works = False
+        call = self.method_call(method, [data])
+        shape = (data.n_samples, *(self.form or ()))
+        call.check = lambda result: check_array(result, shape, data.dtype)
+        return call
+
+    def call_reconstruct(self, method):
+        data = self.readable()
+        call = self.method_call(method, [data])
+        shape = (data.n_samples, *(self.form or ()))
+        call.check = lambda result: check_array(result, shape, data.dtype)
+        return call
+
+    def call_score_samples(self, method):
+        data = self.readable()
+        call = self.method_call(method, [data])
+        shape = (data.n_samples,)
+        call.check = lambda result: check_array(result, shape, data.dtype, high=0)
+        return call
+
+    def call_score(self, method):
+        call = self.method_call(method, [self.readable()])
+        call.check = lambda result: expect(
+            type(result) is float and -math.inf < result <= 0, f"is {result!r}"
+        )
+        return call
+
+    def call_posterior(self, method):
+        data = self.readable()
+        call = self.method_call(method, [data])
+
+        def check(result):
+            mean, std = result
+            check_array(mean, (data.n_samples, self.n_components), data.dtype)
+            check_array(std, (data.n_samples, self.n_components), data.dtype, low=0)
+
+        call.check = check
+        return call
+
+    def call_interpolate(self, method):
+        a, b = self.readable(), self.readable()
+        if self.chance(0.6):
+            b = a
+        n_steps = self.pick_argument([2, 3, np.uint8(4)])
+        verdict = integer(2, when_huge=False)(n_steps)
+        bad = [] if verdict else ["n_steps"]
+        if a.n_samples != b.n_samples and a.works is not False and b.works is not False:
+            bad.append("X_b")
+        call = self.method_call(method, [a, b], bad=bad, n_steps=n_steps)
+        shape = (a.n_samples, n_steps, *(self.form or ()))
+        call.check = lambda result: check_array(result, shape)
+        return call
+
+    # The density
+
+    def needs_density(self, call):
+        """What is known of a call on `density_`."""
+        density = getattr(self.estimator, "density_", None)
+        if self.form is not None and density is None:
+            call.bad.append("density")
+        if density is not None and not type(density).__module__.startswith("skae"):
+            call.unsure = True  # it may be broken
+        return call
+
+    def call_sample(self, method):
+        n_samples = self.pick_argument([1, 3, np.int64(2), np.uint8(5)])
+        seed = self.pick_argument([None, 0, np.uint32(7)])
+        bad = [] if integer(1, when_huge=False)(n_samples) else ["n_samples"]
+        bad += ["random_state"] if judge_seed(seed) is False else []
+        arguments = {"n_samples": n_samples, "random_state": seed}
+        call = self.needs_density(self.method_call(method, [], bad=bad, **arguments))
+        call.unsure |= judge_seed(seed) is None
+        form = self.form if method == "sample" else (self.n_components,)
+        shape = (n_samples, *(form or ()))
+
+        def check(result):
+            check_array(result, shape, np.float32)
+            if seed is not None:
+                again = getattr(self.estimator, method)(**arguments)
+                expect(np.array_equal(result, again), "differs with the same seed")
+
+        call.check = check
+        return call
+
+    call_sample_latent = call_sample
+
+    def call_fit_density(self, method):
+        good, judge = PARAMETERS["latent_density"]
+        density = self.pick_argument(good)
+        data = self.readable()
+        verdict = judge(density)
+        bad = ["latent_density"] if verdict is False and density is not None else []
+        call = self.method_call(method, [data], bad=bad, latent_density=density)
+        call.unsure |= density is None or not verdict or data.n_samples < 12
+        call.unsure |= self.verdicts.get("random_state", True) is not True
+        call.check = lambda result: expect(result is self.estimator, "is not self")
+        call.changes = ("density",)
+        return call
+
+    def call_latent_log_density(self, method):
+        data = self.readable()
+        call = self.needs_density(self.method_call(method, [data]))
+        call.check = lambda result: check_array(result, (data.n_samples,), data.dtype)
+        return call
+
+    # What scikit-learn asks of every estimator
+
+    def call_get_feature_names_out(self, method):
+        call = self.method_call(method, [])
+        call.check = lambda names: expect(
+            names.shape == (self.n_components,) and names.dtype == object,
+            f"are {names!r}",
+        )
+        return call
+
+    def call_set_output(self, method):
+        output = self.pick(["default", "pandas", "polars"])
+        call = self.method_call(method, [], transform=output)
+        call.unfitted, call.unsure = False, False
+
+        def check(result):
+            expect(result is self.estimator, "is not the estimator")
+            self.output = output
+
+        call.check = check
+        return call
+
+    def call_summary(self, method):
+        call = self.method_call(method, [])
+        call.check = lambda text: expect(type(text) is str and text, "is no text")
+        return call
+
+    def call_repr(self, method):
+        call = Call(method, "", lambda: repr(self.estimator))
+        call.check = lambda text: expect(type(self.estimator).__name__ in text, text)
+        return call
+
+    def call_html(self, method):
+        call = Call("_repr_html_", "", lambda: self.estimator._repr_html_())
+        call.check = lambda text: expect("<div" in text, "is no HTML")
+        return call
+
+    def call_clone(self, method):
+        def check(copied):
+            expect(not hasattr(copied, "n_features_in_"), "is fitted")
+            params = [repr(e.get_params(deep=False)) for e in (copied, self.estimator)]
+            if " at 0x" not in params[0]:
+                expect(params[0] == params[1], "has other parameters")
+
+        return Call(method, "", lambda: clone(self.estimator), check)
+
+    def call_deepcopy(self, method):
+        def check(copied):
+            states = [fingerprint(e) for e in (copied, self.estimator)]
+            unequal = [k for k, v in states[0].items() if states[1][k] != v]
+            expect(unequal in ([], ["params"]), f"has another {unequal}")
+            self.copied = copied
+
+        return Call(method, "", lambda: copy.deepcopy(self.estimator), check)
+
+    def call_pickle(self, method):
+        call = self.call_deepcopy(method)
+        call.run = lambda: pickle.loads(pickle.dumps(self.estimator))
+        return call
+
+
+# The command ---------------------------------------------------------------------------
+
+
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run_session(seed, number, n_calls, report):
+    session = Session(seed, number)
+    for place in range(n_calls):
+        call = session.next_call()
+        estimator = session.estimator
+        shown = f"{' '.join(repr(estimator).split())}.{call.method}({call.arguments})"
+        error, problems = perform(estimator, call, session.environment)
+        report(number * SESSION + place, call, shown, error, problems)
+        session.estimator = vars(session).pop("copied", estimator)
+        is_unknown = error is not None and may_train(call, estimator)
+        if is_unknown or (problems and call.changes):
+            return
+
+
+def warm_up():
+    """Train once: what torch imports at first changes global state."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for estimator_class in CLASSES:
+            estimator_class(max_epochs=1).fit(np.random.default_rng(0).random((12, 4)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--seed", type=int, help="a fresh one if not given")
+    parser.add_argument("--only", type=int, help="the number of one call")
+    options, started = parser.parse_args(), time.perf_counter()
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    say(f"fuzz: seed {seed}")
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
+    warm_up()
+    outcomes, faults = collections.Counter(), collections.Counter()
+
+    def report(number, call, shown, error, problems):
+        if options.only not in (None, number):
+            return
+        outcomes[call.method, type(error).__name__ if error else "returns"] += 1
+        faults.update(problem.partition(":")[0] for problem in problems)
+        if not problems and options.only is None:
+            return
+        say(f"\ncall {number}: " + re.sub(r"\d{50,}", "10**400", shown))
+        if error is not None:
+            say(f"  {type(error).__name__}: {str(error)[:400]}")
+            for frame in traceback.extract_tb(error.__traceback__)[-3:]:
+                say(f"  at {frame.filename}:{frame.lineno} {frame.line}")
+        for problem in problems:
+            say(f"  FAULT {problem}")
+        say(f"  again: python tests/fuzz.py --seed {seed} --only {number}")
+
+    if options.only is None:
+        number = 0
+        while outcomes.total() < options.calls:
+            run_session(seed, number, SESSION, report)
+            number += 1
+    else:
+        number, place = divmod(options.only, SESSION)
+        run_session(seed, number, place + 1, report)
+    say("\ncalls by method and outcome")
+    for (method, outcome), count in sorted(outcomes.items()):
+        say(f"  {method:24}{outcome:24}{count:6}")
+    for fault, count in faults.most_common():
+        say(f"  FAULT {count:6}  {fault}")
+    seconds = time.perf_counter() - started
+    say(
+        f"{outcomes.total()} calls, {faults.total()} faults, {seconds:.0f} s, seed {seed}"
+    )
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
