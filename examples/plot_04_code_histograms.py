@@ -26,8 +26,9 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# The components have different distributions, and hardly any is normal. Some are close
-# to 0 or 1, some are nearly uniform, and some have two peaks. The line is the Gaussian
-# mixture that ``fit`` fitted to the latent codes. It follows the histograms.
+# The components have different distributions. Some are close to normal, and others are
+# skewed or have two peaks. The components also depend on one another, which histograms do
+# not show. The line is the Gaussian mixture that ``fit`` fitted to the latent codes. It
+# follows the histograms.
 
 LatentHistogramDisplay.from_estimator(ae, images.X, components=range(9))

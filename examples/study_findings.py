@@ -109,7 +109,8 @@ def adam_and_sgd(data, epochs, seeds):
         ]
         low, mean, high = (f"{f(by_seed):.4f}" for f in (min, np.mean, max))
         losses.append(f"{name}: {mean}" + f" ({low} to {high})" * (low != high))
-    return f"Loss after {epochs} epochs on {N_SAMPLES} samples: {'; '.join(losses)}."
+    n_samples = len(data.X[:N_SAMPLES])
+    return f"Loss after {epochs} epochs on {n_samples:,} samples: {'; '.join(losses)}."
 
 
 def nines(data, judge, epochs, seeds):

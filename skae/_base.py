@@ -26,8 +26,8 @@ from skae._sampling import choose_samples, log_density
 from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
-from skae._training.net import AutoencoderNet
-from skae._validation import check_parameters, check_value, integer
+from skae._training.net import AutoencoderNet, Divergence
+from skae._validation import MAX_SIZE, check_parameters, check_value, integer, shown
 from skae.densities._choose import make_density
 from skae.densities._draws import check_n_samples, check_random_seed, draw
 from skae.exceptions import LargeNetworkWarning, warn
@@ -195,6 +195,8 @@ class BaseAutoencoder(
         vars(draft).update(vars(self))
         try:
             codes = draft._train(X, partial, return_codes)
+        except Divergence:
+            raise
         except BaseException:
             if not partial and draft._use_last_epoch(fitted=self):
                 self.__dict__ = vars(draft)
@@ -320,8 +322,9 @@ class BaseAutoencoder(
         try:
             with drawing:
                 networks = self._build_networks(self.n_features_in_)
+                self._check_modules(networks)
                 module = self._make_module(*networks).float()
-                self._check_networks(module)
+                self._check_outputs(module)
         except RuntimeError as error:
             if "allocate" not in str(error):
                 raise
@@ -334,7 +337,15 @@ class BaseAutoencoder(
             drawing.close()
         return module
 
-    def _check_networks(self, module):
+    def _check_modules(self, networks):
+        is_pair = isinstance(networks, tuple | list) and len(networks) == 2
+        if not is_pair or not all(isinstance(part, nn.Module) for part in networks):
+            raise TypeError(
+                f"{type(self).__name__}._build_networks returned {shown(networks)}; must "
+                "be an encoder and a decoder, both torch.nn.Module."
+            )
+
+    def _check_outputs(self, module):
         """Raise a ValueError if a network returns an array of a wrong shape."""
         sizes = (
             ("encoder", self.n_features_in_, self._n_encoder_outputs()),
@@ -386,6 +397,11 @@ class BaseAutoencoder(
         if not needed:
             return None
         codes = self._encode_training_data(rows if return_codes else rows.take(index))
+        if not np.isfinite(codes).all():
+            raise Divergence(
+                "Training diverged: latent codes of X are NaN or infinite. Scale X, for "
+                f"example with StandardScaler, or lower lr={float(self.lr):g}."
+            )
         if warn:
             self._warn_about_codes()
         in_density = codes[index] if return_codes and index is not None else codes
@@ -816,7 +832,7 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         caller = f"{type(self).__name__}.interpolate"
-        check_value(caller, "n_steps", n_steps, integer(2))
+        check_value(caller, "n_steps", n_steps, integer(2, MAX_SIZE))
         starts, ends = (self._encode("interpolate", X) for X in (X_a, X_b))
         if len(starts) != len(ends):
             raise ValueError(

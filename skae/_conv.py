@@ -11,7 +11,7 @@ from torch import nn
 from skae._base import BaseAutoencoder
 from skae._data.check import looks_channels_last
 from skae._docstrings import document
-from skae._validation import integer, integers, one_of, only
+from skae._validation import integers, one_of, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.exceptions import ImageShapeWarning, warn
 from skae.nn.networks import (
@@ -24,11 +24,11 @@ from skae.nn.networks import (
 
 CONV_RULES = {
     "image_shape": only(None) | integers(1, lengths=(2, 3)),
-    "conv_channels": integer(1) | integers(1),
-    "kernel_size": integer(1),
+    "conv_channels": size() | integers(1),
+    "kernel_size": size(),
     "pooling": one_of(*POOLINGS),
     "upsampling": one_of(*UPSAMPLINGS),
-    "hidden_layer_sizes": integer(1) | integers(1),
+    "hidden_layer_sizes": size() | integers(1),
 }
 
 

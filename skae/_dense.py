@@ -9,13 +9,13 @@ from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae._docstrings import document
-from skae._validation import integer, integers, only
+from skae._validation import integers, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.nn.networks import dense_layers, layer_sizes
 
 DENSE_RULES = {
-    "hidden_layer_sizes": integer(1) | integers(1),
-    "decoder_hidden_layer_sizes": only(None) | integer(1) | integers(1),
+    "hidden_layer_sizes": size() | integers(1),
+    "decoder_hidden_layer_sizes": only(None) | size() | integers(1),
 }
 
 

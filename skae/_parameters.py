@@ -10,14 +10,14 @@ from sklearn.base import BaseEstimator
 from skae._training import optimizers, schedules
 from skae._training.callbacks import is_callback_list
 from skae._training.precision import PRECISIONS
-from skae._validation import Rule, boolean, integer, one_of, only, real, seed
+from skae._validation import Rule, boolean, integer, one_of, only, real, seed, size
 from skae.densities._choose import DENSITIES, is_density
 from skae.nn.corruption import CORRUPTIONS
 from skae.nn.losses import LATENT_PENALTIES, LOSSES
 from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
 
 COMMON_RULES = {
-    "n_components": integer(1),
+    "n_components": size(),
     "max_epochs": one_of("auto") | integer(1),
     "random_state": seed(),
     "batch_size": one_of("auto") | integer(1),

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn import get_config
 
-# The largest size of a layer, a kernel or a batch, and of other counts: torch's indices
-# reach further, but no memory does.
+# The largest size of a layer or a kernel: torch's indices reach further, no memory does.
 MAX_SIZE = 2**31 - 1
 
 MAX_SHOWN = 200  # characters of a value that an error message repeats
@@ -61,10 +60,13 @@ def only(constant):
     return Rule(repr(constant), lambda value: value is constant)
 
 
-def integer(minimum, maximum=MAX_SIZE):
+def integer(minimum, maximum=math.inf):
     """Allow an integer, Python's or NumPy's, but no bool."""
+    bounds = f"from {minimum} to {maximum}"
+    if math.isinf(maximum):
+        bounds = f"of at least {minimum}"
     return Rule(
-        f"an integer from {minimum} to {maximum}",
+        f"an integer {bounds}",
         lambda value: is_integer(value) and minimum <= value <= maximum,
     )
 
@@ -86,6 +88,11 @@ def real(minimum, maximum=math.inf, *, open_ends=False):
 def boolean():
     """Allow True or False, Python's or NumPy's."""
     return Rule("True or False", lambda value: isinstance(value, bool | np.bool_))
+
+
+def size():
+    """Allow the size of a layer or a kernel."""
+    return integer(1, MAX_SIZE)
 
 
 def integers(minimum, *, lengths=None):

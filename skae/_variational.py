@@ -250,7 +250,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             warn(
                 "The posterior has collapsed: the latent code carries no information "
                 "about the input (the largest of kl_per_component_ is "
-                f"{largest:.2g} nats). Lower beta={self.beta:g}, or train longer.",
+                f"{largest:.2g} nats). Lower beta={float(self.beta):g}, or train longer.",
                 PosteriorCollapseWarning,
             )
 

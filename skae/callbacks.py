@@ -11,6 +11,7 @@ from torch import nn
 
 from skae._data.check import channels_last_message, looks_channels_last
 from skae._random import DrawFrom
+from skae._training.precision import float32_products
 from skae.displays._estimators import as_flat_rows
 from skae.displays._progress import ReconstructionProgressDisplay
 
@@ -29,7 +30,7 @@ class ReconstructionRecorder(Callback):
     epoch. When there would be more than `max_frames`, every second frame is dropped, and
     only every second epoch is recorded from then on. The latest frame is always kept.
     `partial_fit` adds frames to those of earlier calls. With early stopping, the last
-    frame shows the last epoch, not the restored weights of the best one.
+    frame shows the last epoch, although the model has the weights of the best epoch.
 
     Frames are pickled and copied with the fitted estimator. `sklearn.base.clone` copies
     the parameters only.
@@ -133,7 +134,8 @@ class ReconstructionRecorder(Callback):
         try:
             X = torch.tensor(self.X_, device=net.device)  # a network may change its input
             # Random numbers that the network draws must not change those of training.
-            with DrawFrom(torch.Generator(net.device).manual_seed(0)):
+            generator = torch.Generator(net.device).manual_seed(0)
+            with DrawFrom(generator), float32_products("float32", net.device):
                 frame = module.reconstruct(X).float().cpu().numpy()
         finally:
             module.train(was_training)

@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_array
 
-from skae._data.check import REAL_KINDS, as_array, flatten_images
+from skae._data.check import REAL_KINDS, as_array, flatten_images, refuse_sparse
 
 __all__ = [
     "ClassCoverage",
@@ -303,7 +303,8 @@ def _features_of(metric, arrays, features, minimum):
     function = _feature_function(metric, features)
     checked = []
     for name, X in arrays.items():
-        F = _checked_rows(function(X), metric, name)
+        shown = name if features is None else f"features({name})"
+        F = _checked_rows(function(X), metric, shown)
         if len(F) < minimum:
             plural = "s" * (len(F) > 1)
             raise ValueError(
@@ -342,9 +343,9 @@ def _flat(X):
 
 def _checked_rows(X, metric, name):
     """Return finite samples as a floating-point array (n_samples, n_features)."""
-    X = as_array(X)
+    refuse_sparse(X)
     try:
-        X = check_array(flatten_images(X)[0], dtype="numeric")
+        X = check_array(_flat(X), dtype="numeric")
     except (TypeError, ValueError) as error:
         raise ValueError(_invalid_array(metric, name, error)) from error
     if X.dtype.kind not in REAL_KINDS:
@@ -354,9 +355,9 @@ def _checked_rows(X, metric, name):
 
 def _invalid_array(metric, name, reason):
     return (
-        f"{metric}: {name} is invalid; must hold finite real numbers and have shape "
-        "(n_samples, n_features), or (n_samples, height, width) or (n_samples, channels, "
-        f"height, width) for images. {reason}"
+        f"{metric}: {name} is invalid; must be an array of finite real numbers with "
+        "shape (n_samples, n_features), or of images, (n_samples, height, width) or "
+        f"(n_samples, channels, height, width). {reason}"
     )
 
 

@@ -1,5 +1,6 @@
 """What tests/fuzz.py calls with: estimators, parameters and data, right and wrong."""
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -15,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import scipy.sparse
+import sklearn
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture
@@ -37,23 +39,47 @@ class OwnAutoencoder(skae.BaseAutoencoder):
         return encoder, nn.Linear(n_components, n_features)
 
 
+class OwnVariationalAutoencoder(skae.BaseVariationalAutoencoder):
+    def _build_networks(self, n_features):
+        n_components = int(self.n_components)
+        encoder = nn.Linear(n_features, 2 * n_components)
+        return encoder, nn.Linear(n_components, n_features)
+
+
+class InPlace(nn.Module):
+    """Changes what it is given."""
+
+    def forward(self, x):
+        return x.sub_(0.5)
+
+
+class OddAutoencoder(skae.BaseAutoencoder):
+    """Networks that do something unusual, or wrong, as `batch_size` says."""
+
+    def _build_networks(self, n_features):
+        k, d = int(self.n_components), n_features
+        encoder, decoder = nn.Linear(d, k), nn.Linear(k, d)
+        return {
+            1: lambda: encoder,
+            2: lambda: (encoder, torch.relu),
+            3: lambda: (nn.Linear(d, k + 1), decoder),
+            4: lambda: (encoder, nn.Linear(k, d + 1)),
+            5: lambda: (nn.Linear(d + 1, k), decoder),
+            6: lambda: (nn.Sequential(encoder, nn.Flatten(0)), decoder),
+            7: lambda: (nn.Sequential(InPlace(), encoder), decoder),
+            8: lambda: (nn.Sequential(encoder, nn.Hardtanh(math.nan)), decoder),
+            9: lambda: (nn.Linear(d, k, dtype=torch.float64), decoder),
+            10: lambda: (nn.LSTM(d, k), decoder),
+            11: lambda: (nn.LazyLinear(k), decoder),
+            12: lambda: (encoder.requires_grad_(False), decoder.requires_grad_(False)),
+        }.get(self.batch_size, lambda: (encoder, decoder))()
+
+
 CLASSES = [
-    skae.DenseAutoencoder,
-    skae.DenseVariationalAutoencoder,
-    skae.ConvAutoencoder,
-    skae.ConvVariationalAutoencoder,
-    OwnAutoencoder,
+    *(skae.DenseAutoencoder, skae.DenseVariationalAutoencoder, OwnAutoencoder),
+    *(skae.ConvAutoencoder, skae.ConvVariationalAutoencoder, OwnVariationalAutoencoder),
+    OddAutoencoder,
 ]
-
-if hasattr(skae, "BaseVariationalAutoencoder"):
-
-    class OwnVariationalAutoencoder(skae.BaseVariationalAutoencoder):
-        def _build_networks(self, n_features):
-            n_components = int(self.n_components)
-            encoder = nn.Linear(n_features, 2 * n_components)
-            return encoder, nn.Linear(n_components, n_features)
-
-    CLASSES.append(OwnVariationalAutoencoder)
 
 
 class BrokenDensity(BaseEstimator):
@@ -78,11 +104,28 @@ class BrokenDensity(BaseEstimator):
         return np.full(len(X) + (self.fault == "length"), np.nan)
 
 
+class Raises(Callback):
+    """Raises an error at some point of training."""
+
+    def __init__(self, point):
+        self.point = point
+
+    def fail(self, point, net, **kwargs):
+        if point == self.point:
+            raise ValueError(f"callbacks: {point} has failed")
+
+
+POINTS = ["train_begin", "epoch_begin", "batch_begin", "batch_end", "epoch_end"]
+POINTS += ["train_end", "grad_computed"]
+for point in POINTS:
+    setattr(Raises, f"on_{point}", functools.partialmethod(Raises.fail, point))
+
+
 class StopsFirst(Callback):
     """Stops training after an epoch."""
 
     def on_epoch_end(self, net, **kwargs):
-        raise getattr(skae.exceptions, "StopTraining", KeyboardInterrupt)
+        raise skae.exceptions.StopTraining
 
 
 # Parameters: values that are right, and a rule that judges any value ------------------
@@ -197,7 +240,12 @@ PARAMETERS = {
     "latent_penalty": ([None, "l1", "l2"], or_none(choice("l1", "l2"))),
     "latent_penalty_weight": ([0, 1e-3, np.float32(0.5)], real(0)),
     "latent_density": (
-        [None, *DENSITIES, GaussianMixture(1), *map(BrokenDensity, FAULTS)],
+        [
+            None,
+            *DENSITIES,
+            GaussianMixture(1, init_params="random"),
+            *map(BrokenDensity, FAULTS),
+        ],
         judge_density,
     ),
     "optimizer": (
@@ -228,6 +276,7 @@ PARAMETERS = {
     "callbacks": (
         [
             *(None, [], [Callback()], [("own", Callback())], [StopsFirst()]),
+            *([Raises(point)] for point in POINTS),
             [EarlyStopping(monitor="train_loss")],
             [EarlyStopping(monitor="nothing")],
             *([(3, Callback())], [3], Callback(), [Callback], [("a", Callback(), 1)]),
@@ -282,6 +331,43 @@ class Subclass(np.ndarray):
     pass
 
 
+class Stream:
+    """Slices like a file's data set, and has no more of an array."""
+
+    def __init__(self, A):
+        self.array, self.shape, self.dtype = A, A.shape, A.dtype
+
+    def __getitem__(self, part):
+        return self.array[part]
+
+    def with_shape(self, shape):
+        self.shape = shape
+        return self
+
+
+class ArrayLike:
+    """Knows how to become an array, or what to raise instead."""
+
+    def __init__(self, A):
+        self.array = A
+
+    def __array__(self, dtype=None, copy=None):
+        if isinstance(self.array, Exception):
+            raise self.array
+        return self.array if dtype is None else self.array.astype(dtype)
+
+
+def unaligned(A):
+    content = np.frombuffer(b"." + A.tobytes(), dtype="u1")[1:]
+    return content.view("f8").reshape(A.shape)
+
+
+def in_record(A):
+    records = np.zeros(len(A), dtype=[("gap", "i1"), ("X", "f4", A.shape[1:])])
+    records["X"] = A
+    return records["X"]
+
+
 def memory_map(A, mode):
     directory = pathlib.Path(tempfile.mkdtemp(dir=SCRATCH.name))
     np.save(directory / "X.npy", A)
@@ -328,6 +414,17 @@ WORKING = {
     "broadcast": lambda A: np.broadcast_to(A[:1], A.shape),
     "read-only": lambda A: read_only(A.astype("f4")),
     "subclass": lambda A: A.view(Subclass),
+    "unaligned": unaligned,
+    "field of records": in_record,
+    "array-like": ArrayLike,
+    "stream": Stream,
+    "stream of float32": lambda A: Stream(A.astype("f4")),
+    "memory map, F order": lambda A: memory_map(np.asfortranarray(A), "r"),
+    "memory map, big-endian": lambda A: memory_map(A.astype(">f4"), "r"),
+    "torch float16": lambda A: torch.tensor(A).half(),
+    "torch bool": lambda A: torch.tensor(A > 0.5),
+    "torch expanded": lambda A: torch.tensor(A[:1]).expand(A.shape),
+    "torch parameter": lambda A: nn.Parameter(torch.tensor(A), requires_grad=False),
     "list": lambda A: A.tolist(),
     "tuple of arrays": tuple,
     "memory map, read": lambda A: memory_map(A, "r"),
@@ -347,6 +444,12 @@ WORKING_FLAT = {
     "pandas mixed": lambda A: with_column(A, (A[:, 0] * 9).astype(int)),
     "pandas bool": lambda A: with_column(A, A[:, 0] > 0.5),
     "pandas odd index": lambda A: frame(A).set_index(pd.Index(["i"] * len(A))),
+    "pandas nullable bool": lambda A: with_column(A, pd.array(A[:, 0] > 0.5, "boolean")),
+    "pandas decimals": lambda A: with_column(A, [Decimal(a) for a in A[:, 0]]),
+    "list of tuples": lambda A: [tuple(row) for row in A],
+    "polars float32": lambda A: pl.DataFrame(
+        A.astype("f4"), schema=[f"f{i}" for i in range(A.shape[1])]
+    ),
     "polars": lambda A: pl.DataFrame(A, schema=[f"f{i}" for i in range(A.shape[1])]),
 }
 UNSURE = {
@@ -357,12 +460,21 @@ UNSURE = {
     "list of tensors": lambda A: list(torch.tensor(A)),
     "masked array": np.ma.array,
     "masked values": lambda A: np.ma.array(A, mask=A > 0.5),
+    "torch float8": lambda A: torch.tensor(A).to(torch.float8_e4m3fn),
+    "torch uint16": lambda A: torch.tensor(A * 9).to(torch.uint16),
+    "stream that shrinks": lambda A: Stream(A[: len(A) // 2]).with_shape(A.shape),
+    "fractions": lambda A: with_value(A.astype(object), Fraction(1, 3)),
+    "negative zero": lambda A: -0.0 * A,
     "channels last": lambda A: A if A.ndim < 4 else np.moveaxis(A, 1, -1),
     "largest integers": lambda A: np.full(A.shape, 2**63 - 1),
     "object of big integers": lambda A: with_value(A.astype(object), 10**30),
 }
 UNSURE_FLAT = {
     "matrix": np.matrix,
+    "pandas sparse": lambda A: frame(A).astype(pd.SparseDtype("float64", 0.0)),
+    "pandas nested names": lambda A: pd.DataFrame(
+        A, columns=pd.MultiIndex.from_product([["a"], range(A.shape[1])])
+    ),
     "pandas numeric categories": lambda A: with_column(A, pd.Categorical(A[:, 0])),
     "pandas twice the same name": lambda A: frame(A).set_axis(["a"] * A.shape[1], axis=1),
     "pandas mixed names": lambda A: frame(A).rename(columns={"f0": 0}),
@@ -377,13 +489,24 @@ REFUSED = {
     "list with None": lambda A: with_value(A.astype(object), None).tolist(),
     "list with 400 digits": lambda A: with_value(A.astype(object), 10**400).tolist(),
     "strings": lambda A: A.astype(str),
+    "stream of strings": lambda A: Stream(A.astype(str)),
+    "stream of dates": lambda A: Stream((A * 9).astype("M8[s]")),
+    "stream with NaN": lambda A: Stream(with_value(A, np.nan)),
+    "memory map of dates": lambda A: memory_map((A * 9).astype("M8[s]"), "r"),
+    "memory map of complex": lambda A: memory_map(A + 0j, "r"),
+    "array-like of text": lambda A: ArrayLike(A.astype(str)),
+    "array-like that fails": lambda A: ArrayLike(ValueError("X: has failed")),
+    "list of dicts": lambda A: [{"a": 1.0}] * len(A),
+    "records": lambda A: np.zeros(len(A), dtype=[("a", "f8")]).view(np.recarray),
+    "class": lambda A: np.ndarray,
+    "estimator": lambda A: skae.DenseAutoencoder(),
     "list of strings": lambda A: A.astype(str).tolist(),
     "bytes": lambda A: A.astype("S4"),
     "complex": lambda A: A + 0j,
     "datetime": lambda A: (A * 9).astype("M8[s]"),
     "timedelta": lambda A: (A * 9).astype("m8[s]"),
     "structured": lambda A: np.zeros(len(A), dtype=[("a", "f8"), ("b", "i4")]),
-    "ragged": lambda A: [*A.tolist(), [1.0]],
+    "ragged": lambda A: [*A.tolist(), [1.0, *A.ravel()]],
     "ragged objects": lambda A: np.array([*A.tolist(), "ab"], dtype=object),
     "no samples": lambda A: A[:0],
     "no features": lambda A: A.reshape(len(A), -1)[:, :0],
@@ -413,6 +536,15 @@ REFUSED_FLAT = {
     "pandas dates": lambda A: with_column(A, pd.Timestamp("2020-02-02")),
     "pandas missing": lambda A: with_column(A, pd.array([pd.NA] * len(A), "Int64")),
     "polars text": lambda A: pl.DataFrame({"f0": words(A)}),
+    "pandas complex": lambda A: with_column(A, A[:, 0] * 1j),
+    "pandas missing pyarrow": lambda A: with_column(
+        A, pd.array([None] * len(A), "double[pyarrow]")
+    ),
+    "pandas text pyarrow": lambda A: with_column(
+        A, pd.array(words(A), "string[pyarrow]")
+    ),
+    "polars lazy": lambda A: pl.LazyFrame({"f0": A[:, 0]}),
+    "polars dates": lambda A: pl.DataFrame({"f0": pd.to_datetime(A[:, 0])}),
     "polars missing": lambda A: pl.DataFrame(with_column(A, None)),
 }
 KINDS = [(True, WORKING, WORKING_FLAT), (None, UNSURE, UNSURE_FLAT)]
@@ -455,3 +587,27 @@ def make_data(rng, form, kinds=None):
     if dtype == str(np.dtype(np.longdouble)) or dtype == ">f8":
         known = np.float64
     return Data(value, f"{text} {(n_samples, *form)}", works, n_samples, form, known)
+
+
+# What a program may have set when it calls ---------------------------------------------
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+ENVIRONMENTS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "float64 by default": lambda: default_dtype(torch.float64),
+    "meta device by default": lambda: torch.device("meta"),
+    "warnings are errors": contextlib.nullcontext,
+    "assume_finite": lambda: sklearn.config_context(assume_finite=True),
+    "array_api_dispatch": lambda: sklearn.config_context(array_api_dispatch=True),
+}

@@ -1,4 +1,4 @@
-"""Arrays of other libraries in, arrays of other libraries out, where dispatch is on."""
+"""With array_api_dispatch, results are arrays of the library that X is from."""
 
 import array_api_strict
 import numpy as np
@@ -18,16 +18,16 @@ def test_tensors_give_tensors(make_small, digits, method, dtype):
     np.testing.assert_array_equal(result.numpy(), expected)
 
 
-def test_codes_in_tensors_decode_to_tensors(make_small, digits):
+def test_codes_in_a_tensor_decode_to_a_tensor(make_small, digits):
     X = torch.tensor(digits)
     with config_context(array_api_dispatch=True):
         ae = make_small().fit(X)
-        restored = ae.inverse_transform(ae.transform(X))
+        decoded = ae.inverse_transform(ae.transform(X))
         assert isinstance(ae.score(X), float)
-    assert isinstance(restored, torch.Tensor)
+    assert isinstance(decoded, torch.Tensor)
 
 
-def test_the_devices_of_a_library_are_kept(make_small, digits):
+def test_codes_are_on_the_device_of_x(make_small, digits):
     device = array_api_strict.Device("device1")
     X = array_api_strict.asarray(digits, device=device)
     with config_context(array_api_dispatch=True):
@@ -40,11 +40,11 @@ def test_without_dispatch_tensors_give_numpy_arrays(make_small, digits):
     assert isinstance(make_small().fit_transform(X), np.ndarray)
 
 
-def test_another_library_than_in_fit_is_refused(make_small, digits):
+def test_a_library_other_than_that_of_fit_is_refused(make_small, digits):
     with config_context(array_api_dispatch=True):
         ae = make_small().fit(torch.tensor(digits))
         with pytest.raises(
             ValueError, match=r"transform\(\) must use the same namespace"
         ):
             ae.transform(digits)
-    assert isinstance(ae.transform(digits), np.ndarray)  # without dispatch, all go
+    assert isinstance(ae.transform(digits), np.ndarray)  # without dispatch, any

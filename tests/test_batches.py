@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from skae._data import batches
-from skae._data.batches import Batches, Hosted, Resident, Streamed, ahead, place
+from skae._data.batches import (
+    ArraySource,
+    Batches,
+    DeviceSource,
+    HostSource,
+    StreamSource,
+    make_source,
+    prefetched,
+)
 from skae._data.rows import Rows
 from skae._training.net import RowsDataset
 
@@ -21,15 +29,16 @@ def rows():
     return np.arange(2.0 * N_ROWS, dtype=np.float32).reshape(-1, 2) / [2, 1]
 
 
-@pytest.fixture(params=["resident", "hosted", "streamed"])
+@pytest.fixture(params=["array", "device", "host", "stream"])
 def source(request, rows, monkeypatch):
     monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 4)  # four rows
-    rows = Rows(rows.astype(np.float32), streamed=request.param == "streamed")
-    if request.param == "streamed":
-        return Streamed(rows, CPU)
-    if request.param == "hosted":
-        return Hosted(rows.tensor(), CPU)
-    return Resident(rows.tensor())
+    if request.param == "stream":
+        return StreamSource(Rows(rows, streamed=True), CPU)
+    if request.param == "host":
+        return HostSource(rows, CPU)
+    if request.param == "device":
+        return DeviceSource(torch.tensor(rows))
+    return ArraySource(rows)
 
 
 def numbers(passes):
@@ -48,15 +57,31 @@ def test_every_row_comes_once_in_an_epoch_in_a_new_order(source):
     assert epochs[0] != epochs[1] != list(range(N_ROWS))
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 4, 7, 10])
+@pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [
+        (1, [1] * 10),
+        (3, [3, 3, 4]),  # the lone last row joins the batch before it
+        (4, [4, 4, 2]),
+        (7, [7, 3]),
+        (9, [10]),
+        (10, [10]),
+    ],
+)
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_only_the_last_batch_is_short(source, batch_size, shuffle):
+def test_the_last_batch_is_short_but_never_one_row(source, batch_size, expected, shuffle):
     generator = torch.Generator() if shuffle else None
     passes = Batches(source, batch_size, generator)
     sizes = [len(numbers) for numbers in numbers(passes)]
-    assert len(passes) == len(sizes) == -(-N_ROWS // batch_size)
-    assert set(sizes[:-1]) <= {batch_size}
-    assert sum(sizes) == N_ROWS
+    assert sizes == expected
+    assert len(passes) == len(expected)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 31, 32, 33, 63, 64, 65])
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_the_number_of_batches_is_known_beforehand(n_rows, batch_size):
+    passes = Batches(ArraySource(np.zeros((n_rows, 1), np.float32)), batch_size)
+    assert len(passes) == len(list(passes))
 
 
 def test_without_a_generator_the_order_stays(source):
@@ -73,7 +98,7 @@ def test_an_index_takes_its_rows_alone(source, shuffle):
 
 def test_a_stream_is_shuffled_by_chunks_and_within_them(rows, monkeypatch):
     monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 4)  # four rows
-    source = Streamed(Rows(rows.astype(np.float32), streamed=True), CPU)
+    source = StreamSource(Rows(rows, streamed=True), CPU)
     taken = in_one(Batches(source, 1, torch.Generator().manual_seed(1)))
     chunk_of = [number // 4 for number in taken]
     assert len([chunk for chunk, _ in itertools.groupby(chunk_of)]) == 3
@@ -87,7 +112,7 @@ def test_a_stream_is_shuffled_by_chunks_and_within_them(rows, monkeypatch):
 def test_any_type_comes_in_float32(dtype):
     array = np.array([[0, 1], [1, 0]]).astype(dtype)
     for streamed in (False, True):
-        [(X, _)] = Batches(place(Rows(array, streamed=streamed), CPU), 2)
+        [(X, _)] = Batches(make_source(Rows(array, streamed=streamed), CPU), 2)
         assert X.dtype == torch.float32
         np.testing.assert_array_equal(X, array.astype(np.float32))
 
@@ -96,29 +121,33 @@ def test_any_type_comes_in_float32(dtype):
 def test_rows_in_memory_are_not_copied(dtype):
     array = np.ones((4, 3), dtype=dtype)
     for array_given in (array, np.broadcast_to(array, array.shape)):  # read-only
-        assert place(Rows(array_given), CPU).tensor.data_ptr() == array.ctypes.data
+        assert np.shares_memory(make_source(Rows(array_given), CPU).array, array)
 
 
-def test_a_batch_of_read_only_rows_may_be_written_to():
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_a_batch_is_a_copy_that_may_be_written_to(is_read_only, shuffle):
     array = np.ones((4, 3), dtype=np.float32)
-    array.setflags(write=False)
-    for X, _ in Batches(place(Rows(array), CPU), 2):
+    array.setflags(write=not is_read_only)
+    generator = torch.Generator() if shuffle else None
+    for X, _ in Batches(make_source(Rows(array), CPU), 2, generator):
         X.zero_()
     assert (array == 1).all()
 
 
 def test_rows_that_do_not_fit_on_a_device_stay_in_memory(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 100))
-    source = place(Rows(np.ones((9, 3), dtype=np.float32)), torch.device("cuda"))
-    assert isinstance(source, Hosted)
+    source = make_source(Rows(np.ones((9, 3), dtype=np.float32)), torch.device("cuda"))
+    assert isinstance(source, HostSource)
 
 
 def test_rows_for_which_the_allocator_has_no_room_stay_in_memory(monkeypatch):
-    def to(self, device):
+    def full(array, device):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(torch.Tensor, "to", to)
-    assert isinstance(place(Rows(np.ones((9, 3), dtype=np.float32)), CPU), Hosted)
+    monkeypatch.setattr(torch, "tensor", full)
+    source = make_source(Rows(np.ones((9, 3), dtype=np.float32)), torch.device("mps"))
+    assert isinstance(source, HostSource)
 
 
 def test_a_dataset_shows_its_rows(source):
@@ -130,7 +159,7 @@ def test_a_dataset_shows_its_rows(source):
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_chunks_prepared_ahead_come_in_their_order(device):
-    assert list(ahead(iter([3, 1, 2]), torch.device(device))) == [3, 1, 2]
+    assert list(prefetched(iter([3, 1, 2]), torch.device(device))) == [3, 1, 2]
 
 
 def test_an_error_while_preparing_ahead_reaches_the_caller():
@@ -138,7 +167,7 @@ def test_an_error_while_preparing_ahead_reaches_the_caller():
         yield 1
         raise ValueError("row 17")
 
-    prepared = ahead(chunks(), torch.device("meta"))
+    prepared = prefetched(chunks(), torch.device("meta"))
     assert next(prepared) == 1
     with pytest.raises(ValueError, match="row 17"):
         next(prepared)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_conv, small_dense
+from helpers import small_conv, small_dense
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from conftest import small_conv, small_dense
+from helpers import small_conv, small_dense
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -320,8 +320,9 @@ def test_containers_of_samples_make_no_difference(digits, name, convert):
         (lambda X: X[:, :9], ValueError, "64 features"),
         (lambda X: X.astype(str), ValueError, "not real numbers|not numbers"),
         (lambda X: csr_array(X), TypeError, "dense data is required"),
+        (lambda X: "X", ValueError, "got str"),
     ],
-    ids=["nan", "width", "text", "sparse"],
+    ids=["nan", "width", "text", "sparse", "string"],
 )
 def test_invalid_samples_are_named(ae, digits, name, change, error, message):
     with pytest.raises(error, match=message):
@@ -360,6 +361,9 @@ every_array = pytest.mark.parametrize(
         (np.full((5, 2), 1j), "Complex"),
         (np.zeros((5, 2), "datetime64[D]"), "datetime64"),
         (np.zeros(5), "1D array"),
+        (None, "NoneType"),
+        ("samples", "got str"),
+        (np.ma.masked_equal(np.zeros((5, 2)), 0), "masked"),
         (np.zeros((0, 2)), r"0 sample\(s\)"),
         (np.zeros((1, 1, 1, 1, 2)), "5 dimensions"),
         ([[1, 2], [3]], "inhomogeneous"),
@@ -367,7 +371,7 @@ every_array = pytest.mark.parametrize(
     ids=str,
 )
 def test_invalid_arrays_are_named(draw, parameter, array, message):
-    start = rf"Display: {parameter} is invalid; must hold finite real numbers"
+    start = rf"Display: {parameter} is invalid; must be an array of finite real numbers"
     with pytest.raises(ValueError, match=rf"(?s){start}.*({message})"):
         draw(array)
 

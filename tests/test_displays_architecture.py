@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import clipped_texts, small_dense
+from helpers import clipped_texts, small_dense
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_dense
+from helpers import small_dense
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.mixture import GaussianMixture
 
@@ -120,7 +120,7 @@ def test_codes_are_reduced_by_kernel_pca(digits, n_dimensions):
     gamma = 1 / (codes.shape[1] * codes.var(dtype=np.float64))
     expected = KernelPCA(n_dimensions, kernel="rbf", gamma=gamma).fit_transform(codes)
     np.testing.assert_allclose(abs(display.points), abs(expected), atol=1e-3)
-    assert display.ax_.get_title() == "KernelPCA (RBF kernel) of 200 latent codes"
+    assert display.ax_.get_title() == "KernelPCA of 200 latent codes"
     assert display.ax_.name == ("3d" if n_dimensions == 3 else "rectilinear")
     assert display.ax_.get_xlabel() == "dimension 1"
 
@@ -220,7 +220,9 @@ def test_few_samples_are_drawn(digits, n_samples):
     [
         ({"n_dimensions": 4}, "n_dimensions=4 is invalid; must be 2 or 3"),
         ({"reducer": "tsne"}, "reducer='tsne' is invalid; must be 'kernel_pca', None"),
+        ({"reducer": 3}, "reducer=3 is invalid; must be 'kernel_pca', None"),
         ({"reducer": None}, r"shape \(200, 4\); must be .*reducer=PCA"),
+        ({"y": "y"}, r"y has shape \(\); must be \(200,\)"),
         ({"y": np.ones(3)}, r"y has shape \(3,\); must be \(200,\)"),
         ({"thumbnails": True}, "image_shape=None is invalid; must be"),
         (
@@ -249,8 +251,9 @@ def test_axes_of_another_projection_are_refused(n_dimensions, projection):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([0.0, np.nan, 1.0], "y contains NaN or infinity"),
-        ([0.5, np.inf, 1.0], "y contains NaN or infinity"),
+        ([0.0, np.nan, 1.0], "y contains complex numbers, NaN or infinity"),
+        ([0.5, 1j, 1.0], "y contains complex numbers, NaN or infinity"),
+        ([0.5, np.inf, 1.0], "y contains complex numbers, NaN or infinity"),
         (["a", None, "b"], "y mixes values of types NoneType, str"),
         ([[0], [1], [2]], r"y has shape \(3, 1\); must be \(3,\)"),
     ],

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import clipped_texts
+from helpers import clipped_texts
 from PIL import Image
 
 from skae.displays import ReconstructionProgressDisplay
@@ -91,7 +91,7 @@ def test_a_wrong_image_shape_is_named():
         ([0, 1], [np.ones((3, 4)), np.ones((3, 5))], r"reconstructions\[1\] has shape"),
         ([0, 1], [np.ones((3, 4))], "epochs has 2 elements and reconstructions has 1"),
         ([], [], "epochs has 0 elements and reconstructions has 0"),
-        ([0], [np.full((3, 4), np.nan)], "(?s)reconstructions is invalid.*NaN"),
+        ([0], [np.full((3, 4), np.nan)], "reconstructions is invalid; .*NaN"),
     ],
     ids=["shape", "numbers", "none", "nan"],
 )

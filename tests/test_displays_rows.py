@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import small_conv, small_dense
+from helpers import small_conv, small_dense
 
 from skae.displays import (
     InterpolationDisplay,
@@ -226,7 +226,7 @@ def test_an_empty_array_is_refused():
 
 def test_a_model_without_a_density_is_explained(digits):
     model = small_dense(latent_density=None).fit(digits)
-    with pytest.raises(ValueError, match=r"needs a density.*fit_density"):
+    with pytest.raises(ValueError, match=r"requires a density.*fit_density"):
         SampleDisplay.from_estimator(model, 4, image_shape=(8, 8))
 
 

@@ -162,6 +162,10 @@ def test_tensors_are_accepted_with_array_api_dispatch(both):
         ),
         (lambda X: authenticity(X[:1], X), "X_train has 1 sample; must have at least 2"),
         (lambda X: frechet_distance(X, X[:, :2]), "X_real has 6 features and X_generat"),
+        (
+            lambda X: frechet_distance(X, X, features=lambda X: "a"),
+            r"frechet_distance: features\(X_real\) is invalid; must be an array",
+        ),
         (lambda X: frechet_distance(X, X, features=3), "features=3 is invalid; must be"),
         (
             lambda X: class_coverage(LinearSVC(), X),
@@ -207,7 +211,7 @@ def test_invalid_arrays_are_named(both, name, array, message):
         ((array, both[0]), first),
         ((both[0], array), "X_generated"),
     ):
-        start = f"{name}: {parameter} is invalid; must hold finite real numbers"
+        start = f"{name}: {parameter} is invalid; must be an array of finite real numbers"
         with pytest.raises(ValueError, match=rf"(?s){start}.*({message})"):
             metric(*arrays)
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from skae.nn.autoencoder import Autoencoder, Coder, SquaredErrors
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, squared_errors
 from skae.nn.networks import (
     ACTIVATIONS,
     MONOTONE_ACTIVATIONS,
-    EnlargeConvolve,
+    UpsampleConv2d,
     conv_decoder,
     conv_encoder,
     dense_layers,
@@ -19,24 +19,25 @@ def test_dense_layers_end_without_an_activation():
     assert [type(layer).__name__ for layer in layers] == ["Linear", "Tanh", "Linear"]
 
 
-def test_a_coder_applies_its_activation_to_its_body():
+@pytest.mark.parametrize("kind", [Encoder, Decoder])
+def test_the_activation_is_applied_to_the_output_of_the_body(kind):
     body = torch.nn.Identity()
     X = torch.tensor([[0.0, 2.0]])
-    torch.testing.assert_close(Coder(body, "sigmoid")(X), torch.sigmoid(X))
+    torch.testing.assert_close(kind(body, "sigmoid")(X), torch.sigmoid(X))
 
 
 def test_an_autoencoder_puts_out_the_values_before_the_last_activation():
     identity = torch.nn.Identity()
-    pair = Autoencoder(Coder(identity, "relu"), Coder(identity, "sigmoid"))
+    pair = Autoencoder(Encoder(identity, "relu"), Decoder(identity, "sigmoid"))
     raw, codes = pair(torch.tensor([[-1.0, 3.0]]))
     torch.testing.assert_close(codes, torch.tensor([[0.0, 3.0]]))
     torch.testing.assert_close(raw, codes)
 
 
 def test_squared_errors_are_means_over_each_row():
-    errors = SquaredErrors(torch.nn.Identity(), torch.nn.ReLU())
     X = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
-    torch.testing.assert_close(errors(X), torch.tensor([2.0, 0.0]))
+    errors = squared_errors(X, torch.nn.Identity(), torch.nn.ReLU())
+    torch.testing.assert_close(errors, torch.tensor([2.0, 0.0]))
 
 
 def test_pooling_keeps_the_last_row_of_an_odd_image():
@@ -67,7 +68,7 @@ def test_enlarging_repeats_each_pixel_and_crops_to_the_encoders_size():
 def test_enlarging_and_convolving_in_one_piece_is_the_same_function(
     kernel_size, scale_factor
 ):
-    folded = EnlargeConvolve(3, 4, kernel_size, scale_factor).double()
+    folded = UpsampleConv2d(3, 4, kernel_size, scale_factor).double()
     images = torch.randn(2, 3, 5, 6, generator=torch.Generator(), dtype=torch.float64)
     enlarged = torch.nn.functional.interpolate(images, scale_factor=scale_factor)
     padding = [side // 2 for side in kernel_size]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import small_dense
+from helpers import small_dense
 
 from skae._training.precision import float32_products
 
@@ -25,7 +25,7 @@ def test_bfloat16_rounds_while_training_and_reconstructs_as_well(make_small, dig
 
 def test_weights_and_results_stay_in_float32(digits):
     ae = small_dense(precision="bfloat16").fit(digits)
-    assert {w.dtype for w in ae.net_.module_.parameters()} == {torch.float32}
+    assert {w.dtype for w in ae.module_.parameters()} == {torch.float32}
     codes = ae.transform(digits.astype(np.float32))
     expected = ae.encoder_(torch.tensor(digits, dtype=torch.float32)).detach()
     np.testing.assert_allclose(codes, expected, rtol=1e-6, atol=1e-6)

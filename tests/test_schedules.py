@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import Rates, small_dense
+from helpers import Rates, small_dense
 
 from skae._training.schedules import one_cycle, training_length
 

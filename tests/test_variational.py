@@ -6,23 +6,22 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import small_conv_variational, small_dense, small_dense_variational
+from helpers import small_conv_variational, small_dense, small_dense_variational
 from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 from torch.distributions import Laplace, Normal, kl_divergence
 from torch.nn import functional
 
 from skae import DenseVariationalAutoencoder, exceptions
-from skae._training.callbacks import early_stopping
-from skae._variational import arcs
+from skae._variational import spherical_paths
+from skae.densities import FlowPrior
 from skae.metrics import frechet_distance
-from skae.nn.autoencoder import GaussianCoder
-from skae.nn.flows import CouplingFlow, FlowPrior
+from skae.nn import CouplingFlow, GaussianEncoder
 from skae.nn.losses import FlowPriorDivergence, LearnedScaleLoss, PriorDivergence
 
-# So few epochs are too few for some.
+# Some posteriors collapse in so few epochs.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skae.exceptions.PosteriorCollapseWarning"
 )
@@ -40,10 +39,17 @@ def scaled_digits():
     return load_digits().data / 16
 
 
-class Interrupts(Callback):
+class Fails(Callback):
     def on_epoch_begin(self, net, **kwargs):
         if len(net.history) == 3:
-            raise RuntimeError("something else")
+            raise RuntimeError("a failure")
+
+
+class Criterion(Callback):
+    """Keeps the loss that training minimizes."""
+
+    def on_train_end(self, net, **kwargs):
+        self.criterion_ = net.criterion_
 
 
 def test_transform_is_the_mean_of_the_posterior(make, digits):
@@ -55,13 +61,13 @@ def test_transform_is_the_mean_of_the_posterior(make, digits):
     assert mean.dtype == std.dtype == np.float64
 
 
-def test_nothing_is_random_once_it_is_fitted(make, digits):
+def test_a_fitted_model_is_not_random(make, digits):
     vae = make().fit(digits)
     for method in (vae.transform, vae.reconstruct, vae.score_samples):
         np.testing.assert_array_equal(method(digits), method(digits))
 
 
-def test_the_encoder_and_decoder_work_on_their_own(make, digits):
+def test_encoder_and_decoder_are_modules_of_flat_samples(make, digits):
     vae, X = make().fit(digits), torch.tensor(digits).float()
     codes = vae.encoder_(X).detach().numpy()
     np.testing.assert_allclose(codes, vae.transform(digits), rtol=1e-4, atol=1e-5)
@@ -69,10 +75,10 @@ def test_the_encoder_and_decoder_work_on_their_own(make, digits):
     np.testing.assert_allclose(decoded, vae.reconstruct(digits), rtol=1e-4, atol=1e-5)
 
 
-def test_a_coder_draws_from_its_posterior():
-    coder = GaussianCoder(torch.nn.Identity())
+def test_an_encoder_draws_from_its_posterior():
+    encoder = GaussianEncoder(torch.nn.Identity())
     both = torch.tensor([[1.0, -2.0, 0.0, 2.0]]).expand(20_000, 4)
-    codes, (mean, log_variance) = coder.encode(both, torch.Generator().manual_seed(0))
+    codes, (mean, log_variance) = encoder.encode(both, torch.Generator().manual_seed(0))
     np.testing.assert_allclose(mean[0], [1, -2])
     for column, (loc, variance) in enumerate([(1, 1), (-2, np.exp(2))]):
         drawn = codes[:, column].numpy()
@@ -89,24 +95,23 @@ def test_the_divergence_is_that_of_torchs_distributions():
 
 
 def test_the_loss_is_minus_the_evidence_lower_bound(digits):
-    """Per element; for a batch, computed here by the formula in nats per row."""
-    vae = small_dense_variational(loss="binary_cross_entropy", n_flow_layers=0).fit(
-        digits
-    )
+    """The loss is per element; the bound is computed here in nats per sample."""
+    params = {"loss": "binary_cross_entropy", "n_flow_layers": 0}
+    vae = small_dense_variational(callbacks=[Criterion()], **params).fit(digits)
     X = torch.tensor(digits).float()
-    raw = vae.decoder_.raw(codes := vae.encoder_(X))
+    raw = vae.decoder_.body(codes := vae.encoder_(X))
     mean, log_variance = vae.encoder_.posterior(X)
     likelihood = -functional.binary_cross_entropy_with_logits(raw, X, reduction="sum")
     divergence = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
     bound = (likelihood - divergence.sum()) / len(X)
-    loss = vae.net_.criterion_((raw, codes, mean, log_variance), X)
+    loss = vae.callbacks_[0][1].criterion_((raw, codes, mean, log_variance), X)
     torch.testing.assert_close(loss, -bound / 64)
 
 
 @pytest.mark.parametrize(
     ("likelihood", "kind"), [("gaussian", Normal), ("laplace", Laplace)]
 )
-def test_a_learned_scale_is_the_likelihood_at_the_best_scale(likelihood, kind):
+def test_a_learned_scale_is_the_maximum_likelihood_estimate(likelihood, kind):
     raw, X = torch.randn(50, 8), torch.randn(50, 8)
     scales = torch.linspace(0.5, 3, 2001)[:, None, None]
     likelihoods = kind(raw, scales).log_prob(X).mean(dim=(1, 2))
@@ -115,7 +120,7 @@ def test_a_learned_scale_is_the_likelihood_at_the_best_scale(likelihood, kind):
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
-def test_a_learned_scale_stays_finite_where_all_is_restored(likelihood):
+def test_a_learned_scale_stays_finite_without_errors(likelihood):
     X = torch.ones(5, 3, requires_grad=True)
     loss = LearnedScaleLoss(likelihood, "identity")((X,), torch.ones(5, 3))
     loss.backward()
@@ -125,7 +130,7 @@ def test_a_learned_scale_stays_finite_where_all_is_restored(likelihood):
 
 @pytest.mark.parametrize("loss", ["gaussian", "laplace"])
 def test_learned_scales_neither_collapse_nor_blur(scaled_digits, loss):
-    """Half of the variance or less is left, at any scale that training can work at."""
+    """At any scale of the data, the error is at most half of the variance."""
     for scale in (1.0, 0.05, 20.0):
         X = (scaled_digits[:600] - 0.3) * scale
         vae = DenseVariationalAutoencoder(8, loss=loss, max_epochs=20, random_state=0)
@@ -134,7 +139,7 @@ def test_learned_scales_neither_collapse_nor_blur(scaled_digits, loss):
 
 
 def test_the_laplace_likelihood_learns_medians():
-    """Of what nothing tells beforehand: here 0, where the mean is 1."""
+    """Of data that the codes do not determine; here the median is 0 and the mean 1."""
     X = np.repeat([0.0, 0.0, 3.0], 200)[:, None] + np.zeros(4)
     params = {"n_components": 1, "beta": 100, "max_epochs": 60, "lr": 0.01}
     of_mean = small_dense_variational(loss="gaussian", **params).fit(X)
@@ -143,17 +148,19 @@ def test_the_laplace_likelihood_learns_medians():
     np.testing.assert_allclose(of_median.reconstruct(X).mean(), 0, atol=0.3)
 
 
-def test_codes_are_drawn_to_the_prior_and_those_of_plain_ones_are_not(scaled_digits):
+def test_codes_follow_the_prior_unlike_those_of_a_plain_autoencoder(scaled_digits):
     params = {"n_components": 8, "hidden_layer_sizes": (64,), "max_epochs": 40}
     vae = small_dense_variational(**params, n_flow_layers=0).fit(scaled_digits)
     mean, std = vae.posterior(scaled_digits)
-    variances = mean.var(axis=0) + np.square(std).mean(axis=0)  # of the aggregate
+    variances = mean.var(axis=0) + np.square(std).mean(
+        axis=0
+    )  # of random codes of all samples
     np.testing.assert_allclose(variances, 1, atol=0.25)
     plain = small_dense(**params).fit_transform(scaled_digits)
     assert np.abs(plain.var(axis=0) - 1).max() > 1
 
 
-def test_a_greater_beta_draws_codes_closer_to_the_prior(scaled_digits):
+def test_a_larger_beta_brings_codes_closer_to_the_prior(scaled_digits):
     loose, tight = (
         small_dense_variational(beta=beta, max_epochs=10).fit(scaled_digits)
         for beta in (0.1, 3)
@@ -162,7 +169,7 @@ def test_a_greater_beta_draws_codes_closer_to_the_prior(scaled_digits):
     assert tight.score(scaled_digits) < loose.score(scaled_digits)
 
 
-def test_parts_of_a_stream_are_not_told_that_they_collapsed(digits):
+def test_partial_fit_does_not_warn_of_a_collapse(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vae = small_dense_variational(beta=1e4).partial_fit(digits)
@@ -170,7 +177,7 @@ def test_parts_of_a_stream_are_not_told_that_they_collapsed(digits):
 
 
 @pytest.mark.parametrize("n_flow_layers", [0, 2])
-def test_divergences_are_means_over_the_training_rows(make, digits, n_flow_layers):
+def test_divergences_are_means_over_the_training_samples(make, digits, n_flow_layers):
     vae = make(n_flow_layers=n_flow_layers).fit(digits)
     mean, std = (torch.from_numpy(part) for part in vae.posterior(digits))
     whole = Normal(0.0, 1.0)
@@ -181,41 +188,40 @@ def test_divergences_are_means_over_the_training_rows(make, digits, n_flow_layer
     np.testing.assert_allclose(vae.kl_per_component_, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_posterior_that_collapses_is_said(digits):
+def test_a_collapsed_posterior_gives_a_warning(digits):
     vae = small_dense_variational(beta=1e4, max_epochs=30)
-    with pytest.warns(
-        exceptions.PosteriorCollapseWarning, match="Lower beta, which is 1"
-    ):
+    message = r"carries no information.*Lower beta=10000"
+    with pytest.warns(exceptions.PosteriorCollapseWarning, match=message):
         vae.fit(digits)
     assert vae.kl_per_component_.max() < 0.01
 
 
-def test_arcs_keep_to_the_sphere():
+def test_spherical_paths_stay_on_the_sphere():
     starts = np.array([[3.0, 0, 0, 0], [3.0, 0, 0, 0], [1.0, 2, 0, 0], [0.0, 0, 0, 0]])
     ends = np.array([[0, 3.0, 0, 0], [-3.0, 0, 0, 0], [1.0, 2, 0, 0], [1.0, 0, 0, 0]])
     shares = np.linspace(0, 1, 5)
-    ways = arcs(starts, ends, shares)
-    assert ways.shape == (4, 5, 4)
-    np.testing.assert_allclose(np.linalg.norm(ways[0], axis=1), 3)
-    np.testing.assert_allclose(ways[:, 0], starts, atol=1e-12)
-    np.testing.assert_allclose(ways[:, -1], ends, atol=1e-12)
-    for way, start, end in zip(ways[1:], starts[1:], ends[1:], strict=True):
-        straight = start + shares[:, None] * (end - start)  # no one arc leads there
-        np.testing.assert_allclose(way, straight)
+    paths = spherical_paths(starts, ends, shares)
+    assert paths.shape == (4, 5, 4)
+    np.testing.assert_allclose(np.linalg.norm(paths[0], axis=1), 3)
+    np.testing.assert_allclose(paths[:, 0], starts, atol=1e-12)
+    np.testing.assert_allclose(paths[:, -1], ends, atol=1e-12)
+    for path, start, end in zip(paths[1:], starts[1:], ends[1:], strict=True):
+        straight = start + shares[:, None] * (end - start)  # there is no single arc
+        np.testing.assert_allclose(path, straight)
 
 
 @pytest.mark.parametrize("n_flow_layers", [0, 2])
-def test_interpolation_follows_arcs_of_the_prior(digits, n_flow_layers):
+def test_interpolation_follows_spherical_paths_of_the_prior(digits, n_flow_layers):
     vae = small_dense_variational(n_flow_layers=n_flow_layers).fit(digits)
-    [way] = vae.interpolate(digits[:1], digits[1:2], 3)
+    [path] = vae.interpolate(digits[:1], digits[1:2], 3)
     base = codes = vae.transform(digits[:2])
     if n_flow_layers:
         prior = FlowPrior(vae.encoder_.flow).fit(codes)
         base = prior.to_base(codes)
-    middle = arcs(base[:1], base[1:], np.array([0.5]))[0]
+    middle = spherical_paths(base[:1], base[1:], np.array([0.5]))[0]
     if n_flow_layers:
         middle = prior.to_codes(middle)
-    np.testing.assert_allclose(way[1:2], vae.inverse_transform(middle), atol=1e-5)
+    np.testing.assert_allclose(path[1:2], vae.inverse_transform(middle), atol=1e-5)
 
 
 def test_a_seed_gives_the_same_model_and_another_gives_another(make, digits, all_weights):
@@ -242,11 +248,11 @@ def test_partial_fits_are_one_fit(make, digits, all_weights, noise):
     np.testing.assert_array_equal(all_weights(whole), all_weights(parts))
 
 
-def test_a_saved_model_trains_on_with_the_same_noise(make, digits, all_weights):
-    straight, saved = (make().partial_fit(digits) for _ in range(2))
+def test_a_loaded_model_is_resumed_with_the_same_noise(make, digits, all_weights):
+    kept, saved = (make().partial_fit(digits) for _ in range(2))
     saved = pickle.loads(pickle.dumps(saved)).partial_fit(digits)
-    straight.partial_fit(digits)
-    np.testing.assert_array_equal(all_weights(saved), all_weights(straight))
+    kept.partial_fit(digits)
+    np.testing.assert_array_equal(all_weights(saved), all_weights(kept))
 
 
 def test_a_variational_estimator_has_no_latent_activation():
@@ -255,7 +261,7 @@ def test_a_variational_estimator_has_no_latent_activation():
     assert params["beta"] == 1.0
 
 
-def test_rows_held_out_are_validated_with_the_same_noise_each_time(make, digits):
+def test_each_epoch_is_validated_with_the_same_noise(make, digits):
     """A model that does not change has one validation loss, and many training losses."""
     params = {"validation_fraction": 0.3, "lr": 1e-30, "noise": "gaussian"}
     vae = make(max_epochs=4, shuffle=False, **params).fit(digits)
@@ -263,26 +269,47 @@ def test_rows_held_out_are_validated_with_the_same_noise_each_time(make, digits)
     assert len(set(vae.loss_curve_)) == 4
 
 
-@pytest.mark.parametrize(
-    ("scores", "better"), [([-2.0, -1.9], False), ([-2.0, -2.3], True)]
-)
-def test_below_zero_a_lower_loss_is_the_better_one(scores, better):
-    """A tenth less of the best loss is asked for."""
-    callback = early_stopping(n_iter_no_change=3, tol=0.1)[1]
-    threshold = callback._calc_new_threshold(scores[0])
-    assert (scores[1] < threshold) is better
+def test_early_stopping_is_right_for_losses_below_zero():
+    """tol asks for a lower loss by a share of its size, whatever its sign."""
+    X = np.random.default_rng(0).normal(scale=0.01, size=(120, 8))
+    params = {"n_iter_no_change": 3, "tol": 0.05, "lr": 0.01, "max_epochs": 60}
+    vae = small_dense_variational(early_stopping=True, n_flow_layers=0, **params).fit(X)
+    losses = vae.validation_loss_curve_
+    assert max(losses[-4:]) < 0
+    best, n_worse = np.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        is_better = epoch == 1 or loss < best - 0.05 * abs(best)
+        best, n_worse = (loss, 0) if is_better else (best, n_worse + 1)
+        if n_worse == 3:
+            break
+    assert vae.n_iter_ == epoch < 60
+
+
+@pytest.mark.parametrize("n_samples", [1001, 1005])
+@pytest.mark.parametrize("loss", ["gaussian", "laplace"])
+def test_a_short_last_batch_does_not_make_a_model_worse(scaled_digits, loss, n_samples):
+    """Its gradient is large: with a learned scale it is proportional to 1 / error."""
+    X_test = scaled_digits[1100:]
+    params = {"n_components": 8, "hidden_layer_sizes": (64,), "n_flow_layers": 0}
+    params |= {"batch_size": 100, "max_epochs": 15, "latent_density": None, "loss": loss}
+
+    def error(n):
+        models = [small_dense_variational(random_state=s, **params) for s in range(3)]
+        return -np.mean([vae.fit(scaled_digits[:n]).score(X_test) for vae in models])
+
+    assert error(n_samples) < 1.05 * error(1000)
 
 
 def test_divergences_do_not_outlive_their_model(digits):
     vae = small_dense_variational().fit(digits)
-    vae.set_params(n_components=6, callbacks=[Interrupts()], max_epochs=9)
-    with pytest.raises(RuntimeError, match="something else"):
+    vae.set_params(n_components=6, callbacks=[Fails()], max_epochs=9)
+    with pytest.raises(RuntimeError, match="a failure"):
         vae.fit(digits)
     assert vae.transform(digits).shape == (200, 6)
     assert vae.kl_per_component_ is None
 
 
-def test_parameters_that_were_changed_do_not_change_a_fitted_model(digits):
+def test_changed_parameters_do_not_change_a_fitted_model(digits):
     vae = small_dense_variational().fit(digits)
     before = vae.sample(3, random_state=0)
     vae.set_params(n_flow_layers=0)
@@ -290,27 +317,26 @@ def test_parameters_that_were_changed_do_not_change_a_fitted_model(digits):
     assert type(vae.fit_density(digits, "standard_normal").density_) is FlowPrior
 
 
-@pytest.mark.parametrize("way", ["bfloat16", "callbacks"])
-def test_other_ways_of_training_draw_noise_too(digits, way):
-    from skorch.callbacks import EpochScoring
-
+@pytest.mark.parametrize("case", ["bfloat16", "callbacks"])
+def test_codes_are_random_in_training_with_other_steps_too(digits, case):
     params = {
         "bfloat16": {"precision": "bfloat16"},
         "callbacks": {
             "callbacks": [EpochScoring("neg_mean_squared_error", on_train=True)]
         },
-    }[way]
-    vae = small_dense_variational(max_epochs=3, **params).fit(digits)
+    }[case]
+    still = {"lr": 1e-30, "shuffle": False}  # losses differ by the random codes alone
+    vae = small_dense_variational(max_epochs=3, **still, **params).fit(digits)
     assert np.isfinite(vae.loss_curve_).all()
-    assert vae.kl_per_component_.min() > 0
+    assert len(set(vae.loss_curve_)) == 3
 
 
-# --- the flow behind the prior --------------------------------------------------------
+# --- the flow of the prior ------------------------------------------------------------
 
 
 @pytest.fixture
 def flow():
-    """A flow that is far from the identity."""
+    """A flow that differs much from the identity."""
     torch.manual_seed(0)
     flow = CouplingFlow(5, 3, 8)
     with torch.no_grad():
@@ -319,7 +345,7 @@ def flow():
     return flow.double()
 
 
-def test_a_flow_can_be_undone(flow):
+def test_a_flow_has_an_inverse(flow):
     codes = torch.randn(50, 5, dtype=torch.float64)
     base, _ = flow(codes)
     assert (base - codes).abs().max() > 1
@@ -333,7 +359,7 @@ def test_the_volume_of_a_flow_is_that_of_its_jacobian(flow):
     torch.testing.assert_close(log_volume[0], jacobian.det().abs().log())
 
 
-def test_a_fresh_flow_changes_the_order_alone():
+def test_an_untrained_flow_changes_the_order_only():
     codes = torch.randn(4, 6)
     base, log_volume = CouplingFlow(6, 4, 8)(codes)
     torch.testing.assert_close(base.sort(dim=1).values, codes.sort(dim=1).values)
@@ -353,19 +379,19 @@ def test_the_prior_of_a_flow_integrates_to_one():
     assert total == pytest.approx(1, abs=0.01)
 
 
-def test_the_divergence_with_a_flow_is_that_without_where_the_flow_does_nothing():
-    """Its estimate has the mean of the closed form."""
+def test_the_divergence_of_an_untrained_flow_is_that_without_a_flow():
+    """The estimate with a flow has the mean of the closed form."""
     generator = torch.Generator().manual_seed(0)
     both = torch.tensor([[0.5, -1.0, -1.0, 0.3]]).expand(400_000, 4)
     body = torch.nn.Identity()
-    _, plain = GaussianCoder(body).encode(both, generator)
-    _, through = GaussianCoder(body, CouplingFlow(2, 2, 4)).encode(both, generator)
+    _, plain = GaussianEncoder(body).encode(both, generator)
+    _, through = GaussianEncoder(body, CouplingFlow(2, 2, 4)).encode(both, generator)
     exact = PriorDivergence(1.0, 1)((None, None, *plain))
     estimate = FlowPriorDivergence(1.0, 1)((None, None, *through))
     torch.testing.assert_close(estimate.detach(), exact, rtol=0.02, atol=0)
 
 
-def test_the_prior_is_drawn_from_through_the_flow(digits):
+def test_samples_of_the_prior_pass_through_the_flow(digits):
     vae = small_dense_variational(latent_density="standard_normal").fit(digits)
     assert type(vae.density_) is FlowPrior
     base = np.random.RandomState(0).standard_normal((5, 4))
@@ -378,18 +404,21 @@ def test_the_prior_is_drawn_from_through_the_flow(digits):
     assert np.isfinite(vae.latent_log_density(digits)).all()
 
 
-def test_a_flow_makes_samples_from_the_prior_more_real(scaled_digits):
-    def distance(n_flow_layers):
+def test_a_flow_makes_samples_of_the_prior_more_realistic(scaled_digits):
+    def distance(n_flow_layers, seed):
         vae = small_dense_variational(
             n_components=8,
             hidden_layer_sizes=(64,),
-            max_epochs=30,
+            max_epochs=20,
             n_flow_layers=n_flow_layers,
             latent_density="standard_normal",
+            random_state=seed,
         ).fit(scaled_digits)
         return frechet_distance(scaled_digits, vae.sample(2_000, random_state=0))
 
-    assert distance(6) < 0.7 * distance(0)
+    distances = [[distance(n, seed) for seed in range(2)] for n in (0, 6)]
+    print(distances)
+    assert np.mean(distances[1]) < 0.8 * np.mean(distances[0])
 
 
 def test_one_component_has_no_flow(digits):

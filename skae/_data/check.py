@@ -13,6 +13,8 @@ from skae._data.rows import Rows, is_out_of_core
 
 REAL_KINDS = "biuf"
 
+NOT_ARRAYS = str | bytes | dict | set | type
+
 # Parts of the messages by which NumPy, pandas, polars and scikit-learn refuse data.
 RAGGED_SIGNS = ("inhomogeneous", "setting an array element with a sequence")
 NOT_NUMBERS_SIGNS = (
@@ -105,11 +107,13 @@ def as_array(X):
             f"X is a {type(X).__name__}; must be an array of samples. Pass its tensor or "
             "array, such as dataset.tensors[0] or dataset.data."
         )
-    if X is None or isinstance(X, str | bytes | dict | set) or hasattr(X, "__next__"):
+    if isinstance(X, NOT_ARRAYS) or X is None or hasattr(X, "__next__"):
         raise ValueError(
             f"Expected X to be a 2D array of samples, got {type(X).__name__} instead. "
             "Reshape your data to (n_samples, n_features)."
         )
+    if hasattr(X, "__array__") and not hasattr(X, "shape"):
+        X = np.asarray(X)
     if isinstance(X, np.ma.MaskedArray):
         if np.ma.is_masked(X):
             raise ValueError(
@@ -259,6 +263,12 @@ def _readable_errors(given):
     """Say what to do about data that are no numbers, instead of how NumPy failed."""
     try:
         yield
+    except np.exceptions.DTypePromotionError as error:
+        raise ValueError(_not_numbers_message(given)) from error
+    except OverflowError as error:
+        raise ValueError(
+            f"X, a {given}, contains an integer beyond the range of float64."
+        ) from error
     except (ValueError, TypeError) as error:
         text = str(error)
         if any(sign in text for sign in RAGGED_SIGNS):
@@ -269,6 +279,12 @@ def _readable_errors(given):
         if any(sign in text for sign in NOT_NUMBERS_SIGNS):
             raise ValueError(_not_numbers_message(given)) from error
         raise
+    except Exception as error:  # of the library that reads data frames for scikit-learn
+        if type(error).__name__ != "DuplicateError":
+            raise
+        raise ValueError(
+            f"X, a {given}, has duplicate column names; they must be unique."
+        ) from error
 
 
 def _refuse_other_types(dtype, given):

@@ -140,7 +140,7 @@ class Rows:
         if rows.dtype not in SMALL_TYPES:
             double = self.dtype == torch.float64
             rows = rows.astype(np.float64 if double else np.float32, copy=False)
-        if copy or not rows.flags.writeable or min(rows.strides) < 0:
+        if copy or not _is_torchs_layout(rows):
             rows = np.array(rows, order="C")
         return torch.from_numpy(rows)
 
@@ -165,6 +165,14 @@ class RowSubset:
         index = self.index[part]
         runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
         return np.concatenate([self.array[run[0] : run[-1] + 1] for run in runs])
+
+
+def _is_torchs_layout(array):
+    """Return whether torch takes an array without a copy and without a warning."""
+    strides = array.strides
+    return array.flags.writeable and all(
+        stride >= 0 and stride % array.itemsize == 0 for stride in strides
+    )
 
 
 def merge_ranges(first, second):

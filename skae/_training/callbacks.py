@@ -132,9 +132,9 @@ def asks_to_stop(callback):
 
 def explain_missing_key(error, callbacks, history):
     """Raise a ValueError if a KeyError is a callback's, for a value not in history."""
-    key = error.args[0] if error.args else None
     for name, callback in callbacks:
-        if key is not None and getattr(callback, "monitor", None) == key:
+        key = getattr(callback, "monitor", None)
+        if isinstance(key, str) and repr(key) in str(error.args[:1]):
             known = sorted(k for k in history[-1] if k != "batches")
             raise ValueError(
                 f"{type(callback).__name__} ({name!r} in callbacks) has monitor={key!r}, "

@@ -1,6 +1,5 @@
 """Running fitted networks on samples, chunk by chunk."""
 
-import threading
 import weakref
 
 import torch
@@ -15,8 +14,6 @@ from skae.nn.copying import copy_module
 CHUNK_ROWS = 2048
 CHUNK_ROWS_OF_IMAGES = 128
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
-
-_moving = threading.Lock()
 
 
 def run_in_chunks(rows, device, modules, function=None):
@@ -41,8 +38,7 @@ def run_in_chunks(rows, device, modules, function=None):
         The least and the greatest value of the samples.
     """
     function = _in_sequence if function is None else function
-    with _moving:
-        modules = [module.to(device) for module in modules]
+    modules = [module.to(device) for module in modules]
     dtype, results, value_range = torch.float32, None, EMPTY_RANGE
     n_rows = CHUNK_ROWS_OF_IMAGES if _convolve(modules) else CHUNK_ROWS
     if rows.dtype == torch.float64 and device.type != "mps":
@@ -82,17 +78,15 @@ class _Float64Copies:
 
     def __init__(self):
         self._copies = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
 
     def of(self, module):
         """Return the module with its weights and buffers in float64."""
-        with self._lock:
-            weights, copied = self._copies.get(module, (None, None))
-            state = module.state_dict()
-            if weights is None or not _are_equal(state, weights):
-                weights = {name: value.clone() for name, value in state.items()}
-                copied = copy_module(module).double()
-                self._copies[module] = weights, copied
+        weights, copied = self._copies.get(module, (None, None))
+        state = module.state_dict()
+        if weights is None or not _are_equal(state, weights):
+            weights = {name: value.clone() for name, value in state.items()}
+            copied = copy_module(module).double()
+            self._copies[module] = weights, copied
         for part, original in zip(copied.modules(), module.modules(), strict=True):
             part.training = original.training
         return copied

@@ -31,6 +31,12 @@ from skae.nn.copying import copy_module
 # What torch says when the CPU's memory is exhausted, in a plain RuntimeError.
 ALLOCATION_SIGNS = ("can't allocate memory", "not enough memory")
 
+# What torch says when batch normalization is given one sample.
+ONE_SAMPLE_SIGN = "Expected more than 1 value per channel"
+
+# Squares of larger weights overflow in float32.
+MAX_WEIGHT = 1e18
+
 
 class RowsDataset(Dataset):
     """The data set that skorch's callbacks are given.
@@ -185,26 +191,39 @@ class AutoencoderNet(NeuralNet):
     def _train(self, rows, epochs):
         self.is_trained_ = False
         try:
-            dataset = RowsDataset(make_source(rows, torch.device(self.device)))
-            if self.module_.is_random:
-                device = torch.device(self.device)
-                self.noise_source_ = on_device(self.generator_, device)
-            self.notify("on_train_begin", X=dataset, y=None)
-            self._check_trainable()
-            self.fit_loop(dataset, epochs=epochs)
-            self.notify("on_train_end", X=dataset, y=None)
-            if self.user_callbacks():  # they may have changed weights
-                self._check_finite(self.loss_curve_[-1])
+            self._train_on_device(rows, epochs)
             self.is_trained_ = True
         except Divergence:
             rows.range()  # raises, if the cause is that X has changed
             raise
+        except ValueError as error:
+            if ONE_SAMPLE_SIGN not in str(error):
+                raise
+            raise ValueError(
+                f"X has {len(rows)} samples and batch_size={self.batch_size}: the "
+                "networks contain batch normalization, which cannot be trained on a "
+                "batch of one sample. Use a larger batch_size or more samples."
+            ) from error
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             if not _is_out_of_memory(error):
                 raise
             raise MemoryError(self._out_of_memory_message(rows, error)) from error
         finally:
             self.use_last_epoch()
+
+    def _train_on_device(self, rows, epochs):
+        device = torch.device(self.device)
+        # Optimizers may create tensors on the default device, which the caller can set.
+        is_default = torch.get_default_device().type == device.type
+        with contextlib.nullcontext() if is_default else device:
+            dataset = RowsDataset(make_source(rows, device))
+            if self.module_.is_random:
+                self.noise_source_ = on_device(self.generator_, device)
+            self.notify("on_train_begin", X=dataset, y=None)
+            self.fit_loop(dataset, epochs=epochs)
+            self.notify("on_train_end", X=dataset, y=None)
+            if self.user_callbacks():  # they may have changed weights
+                self._check_finite(self.loss_curve_[-1])
 
     def use_last_epoch(self):
         """End training: after a failure, with the weights of the last full epoch.
@@ -249,6 +268,7 @@ class AutoencoderNet(NeuralNet):
     def _run_epoch(self, batches, datasets, **fit_params):
         """Run one epoch; return whether a callback stops training."""
         self.notify("on_epoch_begin", **datasets)
+        self._check_trainable()  # callbacks may freeze weights
         with float32_products(self.precision, self.device):
             loss = self._pass_over(batches, "train", self.train_step, **fit_params)
         self._check_finite(loss)
@@ -418,7 +438,7 @@ class AutoencoderNet(NeuralNet):
         """Raise an error, with no epoch to return to, if training has diverged."""
         weights = [w.detach() for w in self.module_.parameters()]
         largest = float(torch.nn.utils.get_total_norm(weights, math.inf))
-        if math.isfinite(loss) and math.isfinite(largest):
+        if math.isfinite(loss) and largest < MAX_WEIGHT:
             return
         self.loss_curve_, self.last_epoch_ = [], None
         raise Divergence(

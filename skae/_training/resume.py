@@ -122,7 +122,8 @@ def _on_cpu(state):
 def _load_optimizer_state(net, state):
     """Load the state, but not the learning rate and other options, which may change."""
     groups = net.optimizer_.state_dict()["param_groups"]
-    net.optimizer_.load_state_dict({"state": state["state"], "param_groups": groups})
+    state = _on_cpu(state["state"])  # copies: the state may be another net's
+    net.optimizer_.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _mismatch(net, fitted):

@@ -5,7 +5,6 @@ log-densities, and ``sample(n_samples, random_state)``. An autoencoder also acce
 other object with `fit` and `sample`, such as `sklearn.mixture.GaussianMixture`.
 """
 
-from skae.densities import _choose, _draws
 from skae.densities._flow import FlowPrior
 from skae.densities._gaussian import DiagonalGaussian, Gaussian, StandardNormal
 from skae.densities._kernel import LatentKernelDensity
@@ -19,7 +18,3 @@ __all__ = [
     "LatentKernelDensity",
     "StandardNormal",
 ]
-
-# Private names, until all callers import them from `_choose` and `_draws`.
-DENSITIES, is_density = _choose.DENSITIES, _choose.is_density
-unfitted, draw = _choose.make_density, _draws.draw

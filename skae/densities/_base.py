@@ -1,16 +1,21 @@
 """BaseDensity: the input checks and public methods that the densities share."""
 
+import contextlib
+
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skae._data.check import as_array
 from skae._random import make_random_state
 from skae._validation import check_parameters
 from skae.densities._draws import check_n_samples, check_random_seed
 
 # The square of a larger value may overflow in float64.
 MAX_ABS_VALUE = 1e100
+
+# Parts of the errors of NumPy and scikit-learn for data that are not numeric.
+NOT_NUMERIC_SIGNS = ("could not convert", "inhomogeneous", "bytes/strings")
 
 
 class BaseDensity(DensityMixin, BaseEstimator):
@@ -101,26 +106,39 @@ class BaseDensity(DensityMixin, BaseEstimator):
         return float(self.score_samples(X).mean())
 
     def _check_codes(self, X, *, reset):
-        if isinstance(X, torch.Tensor):
-            X = X.detach().cpu().resolve_conj()
-            # NumPy has no bfloat16. Complex tensors are left to be rejected.
-            X = (X.double() if X.is_floating_point() else X).numpy()
-        elif isinstance(X, list | tuple):
-            X = _as_array(X)
-        if getattr(getattr(X, "dtype", None), "kind", None) in ("S", "U"):
-            raise ValueError(f"X contains text (dtype {X.dtype}); must be numeric.")
-        X = validate_data(self, X, reset=reset, dtype=np.float64)
-        largest = np.abs(X).max()
-        if largest > MAX_ABS_VALUE:
-            raise ValueError(
-                f"X contains absolute values up to {largest:.3g}; must be at most "
-                f"{MAX_ABS_VALUE:g}. Rescale X."
-            )
-        return X
+        with _readable_errors():
+            X = validate_data(self, as_array(X), reset=reset)
+        return as_float64(X, "X")
 
 
-def _as_array(sequence):
+def as_float64(X, name):
+    """Return a checked array in float64.
+
+    Raises
+    ------
+    ValueError
+        If the values are not numeric, or too large. `name` is the array's name.
+    """
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is an array of type {X.dtype}; must be numeric.")
+    X = X.astype(np.float64, order="C")
+    largest = np.abs(X).max()
+    if largest > MAX_ABS_VALUE:
+        raise ValueError(
+            f"{name} contains absolute values up to {largest:.3g}; must be at most "
+            f"{MAX_ABS_VALUE:g}. Rescale {name}."
+        )
+    return X
+
+
+@contextlib.contextmanager
+def _readable_errors():
     try:
-        return np.asarray(sequence)
-    except ValueError:  # ragged: scikit-learn's error is clear
-        return sequence
+        yield
+    except ValueError as error:
+        if any(sign in str(error) for sign in NOT_NUMERIC_SIGNS):
+            raise ValueError(
+                "X contains text or rows of different lengths; must be a numeric array "
+                f"of shape (n_samples, n_features). NumPy reports: {error}"
+            ) from error
+        raise

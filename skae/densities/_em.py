@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
 
-from skae.densities._gaussian import _AffineGaussian, mean_and_covariance
+from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_covariance
 
 # "auto" takes as many components as there are codes, and time, for. The time of a fit
 # grows with codes, components and squared features. Measured on codes of MNIST and
@@ -38,13 +38,14 @@ RESOLUTION = {torch.float32: 1e-5, torch.float64: 1e-12}
 # With a smaller variance within the first components, the E-steps need float64.
 MIN_FLOAT32_VARIANCE = 1e-3
 # Variance of a component whose codes are all equal. float32 codes resolve little more.
-MIN_VARIANCE = 1e-12
+MIN_COMPONENT_VARIANCE = 1e-12
 
 # The pooled variance is at most so many times the median of the components' variances.
 MAX_POOLED_RATIO = 10.0
 
 # Codes that the spread of most codes is measured on.
 N_SPREAD_CODES = 1_000
+MAX_OUTLIER_ROUNDS = 10
 # A code is outlying if it is so many times farther from the median than half the codes.
 OUTLYING_RATIO = 50.0
 
@@ -119,34 +120,45 @@ def split_by_scale(X):
 
 def _is_outlying(X):
     """Return a mask of the codes that are outlying along some direction."""
-    # Along the features first: one code at 1e20 would leave no digits of the others in
-    # the principal directions.
-    centred = X - np.median(X[:N_SPREAD_CODES], axis=0)
-    scales = np.sqrt(np.square(centred).mean(axis=0))
-    is_outlying = _exceeds(centred / np.where(scales > 0, scales, 1))
-    n_outlying = -1
-    while n_outlying < is_outlying.sum() < len(X) / 2:
-        n_outlying = is_outlying.sum()
-        bulk = X[~is_outlying]
-        whitened = _AffineGaussian(*mean_and_covariance(bulk)).whiten(bulk)
-        is_outlying[~is_outlying] = _exceeds(whitened)
-    # Without a majority there is no bulk, as with features that are mostly zero.
-    return is_outlying & (n_outlying >= 0) & (is_outlying.sum() < len(X) / 2)
+    is_outlying = np.zeros(len(X), dtype=bool)
+    for _ in range(MAX_OUTLIER_ROUNDS):  # outlying codes may hide others
+        is_new = _is_far(X[~is_outlying])
+        is_outlying[~is_outlying] = is_new
+        if is_outlying.mean() >= 0.5:  # no bulk, as where most features are mostly zero
+            return np.zeros(len(X), dtype=bool)
+        if not is_new.any():
+            break
+    return is_outlying
 
 
-def _exceeds(standardized):
-    """Return a mask of the codes with a coordinate far beyond most others."""
-    median = np.median(standardized[:N_SPREAD_CODES], axis=0)
-    deviations = np.abs(standardized - median)
-    ordered = np.sort(deviations[:N_SPREAD_CODES], axis=0)
-    # A feature that is mostly constant is judged by its other values.
-    n_varying = (ordered > 0).sum(axis=0, keepdims=True)
-    third_quartile = np.take_along_axis(
-        ordered, len(ordered) - 1 - n_varying // 4, axis=0
-    )
-    limits = np.where(n_varying > 0, OUTLYING_RATIO * third_quartile, np.inf)
-    # An outlying code has a large coordinate; a small one may be a rounding error.
-    return (deviations > np.maximum(limits, 1.0)).any(axis=1)
+def _is_far(X):
+    """Return a mask of the codes that are far out, along features or principal axes."""
+    median, spread = _median_and_spread(X)
+    scaled = (X - median) / spread
+    axes = np.linalg.eigh(scaled.T @ scaled)[1]
+    projected = scaled @ axes
+    median, spread = _median_and_spread(projected)
+    # Smaller coordinates may be rounding errors of float32 codes.
+    rounding = MIN_VARIANCE**0.5 * np.linalg.norm(scaled, axis=1, keepdims=True)
+    limits = np.maximum(OUTLYING_RATIO * spread, rounding)
+    is_far = (np.abs(scaled) > OUTLYING_RATIO) | (np.abs(projected - median) > limits)
+    return is_far.any(axis=1)
+
+
+def _median_and_spread(X):
+    """Return the median of each feature, and the median of the distances from it.
+
+    The spread leaves out values equal to the median, so that a feature that is mostly
+    constant is judged by its other values.
+    """
+    few = X[:N_SPREAD_CODES]
+    median = np.median(few, axis=0)
+    distances = np.sort(np.abs(few - median), axis=0)
+    n_others = (distances > 0).sum(axis=0, keepdims=True)
+    middle = len(few) - 1 - n_others // 2
+    spread = np.take_along_axis(distances, middle, axis=0)[0]
+    spread = np.maximum(spread, 1e-100 * np.abs(X).max(axis=0))  # squares do not overflow
+    return median, np.where(n_others[0] > 0, spread, np.inf)
 
 
 def _apportion(n_components, sizes):
@@ -182,11 +194,12 @@ def _fit_group(X, n_components, max_iter, rng, prior):
             covariance /= len(X) + strength
         return np.ones(1), mean[None], covariance[None]
     whole = _AffineGaussian(mean, covariance)
+    varies = whole.factor.any(axis=0)
     weights, means, covariances = _fit_whitened(
-        whole.whiten(X), n_components, max_iter, rng
+        whole.whiten(X)[:, varies], n_components, max_iter, rng
     )
-    factor = whole.factor
-    return weights, whole.unwhiten(means), factor @ covariances @ factor.T
+    factor = whole.factor[:, varies]
+    return weights, mean + means @ factor.T, factor @ covariances @ factor.T
 
 
 def _fit_whitened(whitened, n_components, max_iter, rng):
@@ -195,20 +208,19 @@ def _fit_whitened(whitened, n_components, max_iter, rng):
     rows = codes.float()
     n_first = max(N_FIRST_CODES, 2 * n_components)
     centres = _kmeans(rows[:, :n_first], n_components, rng)
-    mixture = _first_mixture(rows[:, :n_first], centres)
-    if mixture[2].diagonal(dim1=1, dim2=2).mean() < MIN_FLOAT32_VARIANCE:
+    mixture = _clusters(rows[:, :n_first], centres)
+    pooled = torch.tensordot(mixture[0], mixture[2], dims=1)
+    if torch.linalg.eigvalsh(pooled)[0] < MIN_FLOAT32_VARIANCE:
         rows = codes
-        mixture = _first_mixture(rows[:, :n_first], centres.double())
-    for iteration in range(max_iter - 1):
+        mixture = _clusters(rows[:, :n_first], centres.double())
+    for iteration in range(max_iter):
         part = rows[:, :n_first] if iteration < max_iter // 2 else rows
         responsibilities = _e_step(*mixture, rows.dtype)
         mixture = _m_step(_weighted_sums(part, responsibilities), len(rows))
-    # The last sums in float64: no component then needs to be widened.
-    responsibilities = _e_step(*mixture, rows.dtype)
-    sums = _weighted_sums(codes, responsibilities, rows.dtype)
-    weights, means, covariances = _m_step(sums[sums[:, -1] > 0], len(rows))
-    covariances.diagonal(dim1=1, dim2=2).add_(MIN_VARIANCE)
-    return weights.numpy(), means.numpy(), covariances.numpy()
+    weights, _, covariances = mixture
+    covariances.diagonal(dim1=1, dim2=2).add_(MIN_COMPONENT_VARIANCE)
+    is_used = weights > 0
+    return tuple(part[is_used].numpy() for part in mixture)
 
 
 def _kmeans(rows, n_components, rng):
@@ -223,8 +235,8 @@ def _kmeans(rows, n_components, rng):
     return centres
 
 
-def _first_mixture(rows, centres):
-    """Return weights, means and covariances of the clusters of k-means."""
+def _clusters(rows, centres):
+    """Return the weights, means and covariances of the clusters of k-means."""
     sums = _weighted_sums(rows, lambda chunk, _: _nearest(chunk, centres))
     return _m_step(sums, len(rows))
 
@@ -236,17 +248,14 @@ def _nearest(rows, centres):
     return torch.zeros_like(distances).scatter_(0, nearest, 1.0)
 
 
-def _weighted_sums(rows, responsibilities, dtype=None):
+def _weighted_sums(rows, responsibilities):
     """Return sums of monomials, weighted by responsibilities.
 
     Parameters
     ----------
     rows : tensor of shape (n_features, n_samples)
-        The sums have its precision, apart from their total over chunks.
     responsibilities : callable
         Takes codes and their monomials, returns (n_components, n_samples).
-    dtype : torch.dtype or None, default=None
-        Precision of the responsibilities; None is that of `rows`.
 
     Returns
     -------
@@ -255,8 +264,7 @@ def _weighted_sums(rows, responsibilities, dtype=None):
     sums = 0.0
     for chunk in rows.split(CHUNK_SIZE, dim=1):
         monomials = _monomials(chunk)
-        shares = responsibilities(chunk, monomials.to(dtype or rows.dtype))
-        sums = sums + (shares.to(rows.dtype) @ monomials.T).double()
+        sums = sums + (responsibilities(chunk, monomials) @ monomials.T).double()
     return sums
 
 

@@ -1,54 +1,134 @@
-"""FlowPrior: the prior of a variational autoencoder with a flow."""
+"""FlowPrior: a density that a normalizing flow defines."""
 
 import copy
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae.densities._base import BaseDensity as Density
+from skae._data.check import as_array
+from skae._validation import Rule
+from skae.densities._base import BaseDensity, as_float64
 
 
-class FlowPrior(Density):
-    """The prior of codes that a flow makes standard normal variables of.
+class FlowPrior(BaseDensity):
+    """Density of codes that a normalizing flow maps to standard normal variables.
 
-    It is learned with the networks, and so not changed by the codes that it is fitted
-    to. It computes in float64 on the CPU.
+    It is the prior of a variational autoencoder with a flow. The flow is trained with
+    the networks; `fit` copies it and does not train it.
 
     Parameters
     ----------
-    flow : CouplingFlow
-        Copied when the density is fitted.
+    flow : torch.nn.Module
+        An invertible network such as `skae.nn.CouplingFlow`. ``flow(codes)`` returns
+        the base variables and the logarithm of the determinant of the Jacobian, and
+        ``flow.inverse(base)`` returns the codes.
 
     Attributes
     ----------
+    flow_ : torch.nn.Module
+        Copy of `flow` on the CPU, in float64, that is not trained further.
     n_features_in_ : int
-        Number of components.
+        Number of features of the latent codes.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if `X` has names that are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.densities import FlowPrior
+    >>> from skae.nn import CouplingFlow
+    >>> flow = CouplingFlow(n_components=3, n_layers=2, hidden_size=8)
+    >>> prior = FlowPrior(flow).fit(np.zeros((1, 3)))
+    >>> prior.sample(2, random_state=0).shape
+    (2, 3)
     """
+
+    _parameter_rules = {
+        "flow": Rule(
+            "a torch.nn.Module with a method inverse, such as CouplingFlow",
+            lambda value: (
+                isinstance(value, torch.nn.Module)
+                and callable(getattr(value, "inverse", None))
+            ),
+        )
+    }
 
     def __init__(self, flow):
         self.flow = flow
 
-    def _fit(self, X):
-        # What the estimator holds on the GPU is not to be saved with the density.
-        self.flow = copy.deepcopy(self.flow).cpu().double().requires_grad_(False)
+    def to_base(self, X):
+        """Map latent codes to base variables.
 
-    def _sample(self, n_samples, rng):
-        return self.to_codes(rng.standard_normal((n_samples, self.n_features_in_)))
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latent codes.
 
-    def _score_samples(self, X):
-        base, log_volume = self.flow(_tensor(X))
-        squares = base.square().sum(dim=1)
-        constant = self.n_features_in_ * np.log(2 * np.pi)
-        return (log_volume - (squares + constant) / 2).numpy()
-
-    def to_base(self, codes):
-        """The standard normal variables that codes become."""
-        return self.flow(_tensor(codes))[0].numpy()
+        Returns
+        -------
+        base : ndarray of shape (n_samples, n_features)
+            Base variables. Codes with this density have standard normal ones.
+        """
+        check_is_fitted(self)
+        return self.flow_(torch.from_numpy(self._check_codes(X, reset=False)))[0].numpy()
 
     def to_codes(self, base):
-        """The codes that become these standard normal variables."""
-        return self.flow.inverse(_tensor(base)).numpy()
+        """Map base variables to latent codes.
 
+        Parameters
+        ----------
+        base : array-like of shape (n_samples, n_features)
+            Base variables.
 
-def _tensor(array):
-    return torch.as_tensor(np.asarray(array), dtype=torch.float64, device="cpu")
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Latent codes.
+        """
+        check_is_fitted(self)
+        base = as_float64(check_array(as_array(base), input_name="base"), "base")
+        if base.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"base has {base.shape[1]} columns; must have {self.n_features_in_}, the "
+                "number of features of the latent codes."
+            )
+        return self._to_codes(base)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "flow_")
+
+    def _fit(self, X):
+        flow = copy.deepcopy(self.flow).cpu().double().eval().requires_grad_(False)
+        try:
+            base = flow(torch.from_numpy(X[:1]))[0]
+        except (IndexError, RuntimeError) as error:
+            raise ValueError(self._width_error(X)) from error
+        if base.shape != (1, X.shape[1]):
+            raise ValueError(self._width_error(X))
+        self.flow_ = flow
+
+    def _width_error(self, X):
+        return (
+            f"X has {X.shape[1]} features, which flow does not accept; X must have as "
+            "many features as the codes that the flow was built for."
+        )
+
+    def _sample(self, n_samples, rng):
+        return self._to_codes(rng.standard_normal((n_samples, self.n_features_in_)))
+
+    def _to_codes(self, base):
+        return self.flow_.inverse(torch.from_numpy(base)).numpy()
+
+    def _score_samples(self, X):
+        base, log_volume = self.flow_(torch.from_numpy(X))
+        squares = base.square().sum(dim=1)
+        constant = X.shape[1] * np.log(2 * np.pi)
+        return (log_volume - (squares + constant) / 2).numpy()
+
+    def __getstate__(self):
+        # A saved density must load on a machine without the device of the networks.
+        state = super().__getstate__()
+        if any(weights.device.type != "cpu" for weights in self.flow.parameters()):
+            state = state | {"flow": copy.deepcopy(self.flow).cpu()}
+        return state

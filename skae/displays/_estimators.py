@@ -6,7 +6,13 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._data.check import REAL_KINDS, as_array, flatten_images, with_channels
+from skae._data.check import (
+    REAL_KINDS,
+    as_array,
+    flatten_images,
+    refuse_sparse,
+    with_channels,
+)
 
 
 def find_autoencoder(estimator, name):
@@ -86,9 +92,9 @@ def as_flat_rows(X, owner, name="X"):
     image_shape : tuple of int or None
         (channels, height, width) if `X` holds images, else None.
     """
-    X = as_array(X)
+    refuse_sparse(X)
     try:
-        X, shape = flatten_images(X)
+        X, shape = flatten_images(as_array(X))
         X = check_array(X, dtype="numeric")
     except (TypeError, ValueError) as error:
         raise ValueError(_invalid_array(owner, name, error)) from error
@@ -101,14 +107,14 @@ def as_flat_rows(X, owner, name="X"):
 
 def _invalid_array(owner, name, reason):
     return (
-        f"{owner}: {name} is invalid; must hold finite real numbers and have shape "
-        "(n_samples, n_features), or (n_samples, height, width) or (n_samples, channels, "
-        f"height, width) for images. {reason}"
+        f"{owner}: {name} is invalid; must be an array of finite real numbers with shape "
+        "(n_samples, n_features), or of images, (n_samples, height, width) or "
+        f"(n_samples, channels, height, width). {reason}"
     )
 
 
 def as_numpy(X):
-    """Return the output of an estimator, or `y`, as a NumPy array."""
+    """Return the output of an estimator as a NumPy array."""
     return np.asarray(as_array(X))
 
 

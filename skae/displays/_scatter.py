@@ -6,7 +6,7 @@ from sklearn.decomposition import KernelPCA
 from sklearn.utils import check_consistent_length, resample
 from sklearn.utils.multiclass import type_of_target
 
-from skae._data.check import refuse_sparse
+from skae._data.check import as_array, refuse_sparse
 from skae.displays._estimators import (
     apply_steps_before,
     as_flat_rows,
@@ -154,6 +154,8 @@ class LatentScatterDisplay:
         check_min(1, max_samples=max_samples)
         before, autoencoder = find_autoencoder(estimator, name)
         refuse_sparse(X)
+        if not hasattr(X, "shape"):
+            as_array(X)  # refuse what is not a sequence of samples
         check_consistent_length(X)
         y = check_y(y, len(X), name)
         X, y = subsample(X, y, max_samples, random_state)
@@ -303,26 +305,25 @@ def check_y(y, n_samples, name):
     """Return `y` as an array with one class label or finite number per sample."""
     if y is None:
         return None
-    y = as_numpy(y)
+    y = as_numpy(y) if hasattr(y, "shape") else np.asarray(y)
     if y.shape != (n_samples,):
         raise ValueError(
             f"{name}: y has shape {y.shape}; must be ({n_samples},), one class label or "
             "number for each sample."
         )
-    is_float = np.issubdtype(y.dtype, np.floating)
-    if is_float and not np.isfinite(y).all():
+    if y.dtype.kind == "c" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
         raise ValueError(
-            f"{name}: y contains NaN or infinity; must hold class labels or finite "
-            "numbers. Remove these samples, or give them a label."
+            f"{name}: y contains complex numbers, NaN or infinity; must hold class "
+            "labels or finite real numbers. Remove these samples, or give them a label."
         )
-    if y.dtype == object:
-        kinds = {type(label) for label in y}
-        if len(kinds) > 1:
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(
-                f"{name}: y mixes values of types {names}; must hold one type. Convert "
-                "it, for example with np.asarray(y, dtype=str)."
-            )
+    try:
+        np.unique(y)
+    except TypeError as error:
+        types = ", ".join(sorted({type(label).__name__ for label in y}))
+        raise ValueError(
+            f"{name}: y mixes values of types {types}; must hold labels of one type. "
+            "Convert them, for example with np.asarray(y, dtype=str)."
+        ) from error
     return y
 
 
@@ -335,26 +336,30 @@ def is_classes(y):
 
 def reduce_codes(codes, reducer, n_dimensions, name):
     """Return latent codes in 2 or 3 dimensions, and a title with the method."""
-    n_codes = f"{len(codes)} latent codes"
+    n_codes = f"{len(codes):,} latent codes"
     if reducer is None:
         check_dimensions(codes, name)
         return codes, n_codes
-    if isinstance(reducer, str):
-        if reducer != "kernel_pca":
+    if isinstance(reducer, str) and reducer == "kernel_pca":
+        if len(codes) < n_dimensions:
             raise ValueError(
-                f"{name}: reducer={reducer!r} is invalid; must be 'kernel_pca', None or "
-                "a transformer, such as PCA(2)."
+                f"{name}: X has {len(codes)} sample; reducer='kernel_pca' requires at "
+                f"least {n_dimensions}."
             )
         # gamma="scale" of SVC: the kernel width follows the spread of the codes.
         variance = codes.var(dtype=np.float64) or 1.0
         gamma = 1 / (codes.shape[1] * variance)
         reducer = KernelPCA(n_dimensions, kernel="rbf", gamma=gamma)
-        title = f"KernelPCA (RBF kernel) of {n_codes}"
+    elif hasattr(reducer, "fit_transform"):
+        reducer = clone(reducer)
     else:
-        reducer, title = clone(reducer), f"{type(reducer).__name__} of {n_codes}"
+        raise ValueError(
+            f"{name}: reducer={reducer!r} is invalid; must be 'kernel_pca', None or a "
+            "transformer, such as PCA(2)."
+        )
     points = as_numpy(reducer.fit_transform(codes))
     check_dimensions(points, name)
-    return points, title
+    return points, f"{type(reducer).__name__} of {n_codes}"
 
 
 def check_dimensions(points, name):

@@ -1,42 +1,89 @@
-"""A flow: an invertible network from codes to what is standard normal, and back."""
+"""CouplingFlow: an invertible network between latent codes and base variables."""
 
 import torch
 from torch import nn
 
-# A layer scales an element by a factor between e^-2 and e^2.
+# A coupling layer scales by factors from e^-2 to e^2.
 MAX_LOG_SCALE = 2.0
 
 
 class CouplingFlow(nn.Module):
-    """Affine coupling layers one behind the other (Dinh et al. 2017, "Real NVP").
+    """Normalizing flow of affine coupling layers, as in Real NVP [1]_.
 
-    It begins as the identity, but for the order of the elements.
+    It maps latent codes to base variables of the same size. Trained by maximum
+    likelihood, it makes the base variables standard normal. Before training, it only
+    permutes the components. It has no batch normalization and no ActNorm layers: train
+    it on codes whose scale is about 1.
 
     Parameters
     ----------
     n_components : int
-        Number of elements of a code; at least 2.
+        Size of a latent code; at least 2.
     n_layers : int
+        Number of coupling layers.
     hidden_size : int
-        Units in the two hidden layers of each coupling layer's network.
+        Number of units in the two hidden layers of each coupling layer's network.
+
+    References
+    ----------
+    .. [1] L. Dinh, J. Sohl-Dickstein and S. Bengio, "Density estimation using Real NVP",
+       International Conference on Learning Representations, 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.nn import CouplingFlow
+    >>> flow = CouplingFlow(n_components=3, n_layers=2, hidden_size=8)
+    >>> codes = torch.randn(5, 3)
+    >>> base, log_volume = flow(codes)
+    >>> base.shape, log_volume.shape
+    (torch.Size([5, 3]), torch.Size([5]))
+    >>> torch.allclose(flow.inverse(base), codes, atol=1e-5)
+    True
     """
 
     def __init__(self, n_components, n_layers, hidden_size):
         super().__init__()
+        if n_components < 2:
+            raise ValueError(
+                f"n_components={n_components} is invalid; must be at least 2, because a "
+                "coupling layer transforms some components by the others."
+            )
         self.layers = nn.ModuleList(
             AffineCoupling(n_components, hidden_size) for _ in range(n_layers)
         )
 
     def forward(self, codes):
-        """What is standard normal, and the logarithms of the volumes there: (batch,)."""
-        base, log_volume = codes, 0.0
+        """Map latent codes to base variables.
+
+        Parameters
+        ----------
+        codes : tensor of shape (batch, n_components)
+
+        Returns
+        -------
+        base : tensor of shape (batch, n_components)
+        log_volume : tensor of shape (batch,)
+            Logarithm of the absolute determinant of the Jacobian. The log-density of a
+            code is the log-density of its base variables plus this.
+        """
+        base, log_volume = codes, codes.new_zeros(len(codes))
         for layer in self.layers:
             base, log_scale = layer(base)
             log_volume = log_volume + log_scale.sum(dim=1)
         return base, log_volume
 
     def inverse(self, base):
-        """The codes from which the flow makes `base`."""
+        """Map base variables to latent codes.
+
+        Parameters
+        ----------
+        base : tensor of shape (batch, n_components)
+
+        Returns
+        -------
+        codes : tensor of shape (batch, n_components)
+        """
         codes = base
         for layer in reversed(self.layers):
             codes = layer.inverse(codes)
@@ -44,14 +91,17 @@ class CouplingFlow(nn.Module):
 
 
 class AffineCoupling(nn.Module):
-    """Scales and shifts half of the elements by what a network makes of the others.
+    """Scale and shift half of the components, by amounts computed from the other half.
 
-    Which half is decided at random once.
+    The components are permuted first. The permutation is drawn once, when the layer is
+    built.
 
     Parameters
     ----------
     n_components : int
     hidden_size : int
+        Number of units in the two hidden layers of the network that computes the
+        scales and shifts.
     """
 
     def __init__(self, n_components, hidden_size):
@@ -67,16 +117,19 @@ class AffineCoupling(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden_size, 2 * self.sizes[0]),
         )
+        # The layer starts without scaling and shifting.
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 
     def forward(self, values):
+        """Return the transformed values, and the log-scales, (batch, n_transformed)."""
         changed, kept = values.index_select(1, self.order).split(self.sizes, dim=1)
         log_scale, shift = self._scale_and_shift(kept)
         changed = changed * log_scale.exp() + shift
         return torch.cat([changed, kept], dim=1), log_scale
 
     def inverse(self, values):
+        """Return the values that `forward` transforms to these."""
         changed, kept = values.split(self.sizes, dim=1)
         log_scale, shift = self._scale_and_shift(kept)
         changed = (changed - shift) * (-log_scale).exp()

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skae._random import DrawFrom
-from skae.nn.autoencoder import Decoder, Encoder, GaussianEncoder
+from skae.nn.autoencoder import Decoder, Encoder
 
 NO_LAYERS = nn.Identity | nn.Sequential | nn.ModuleList | nn.ModuleDict
 
@@ -68,7 +68,7 @@ def describe(estimator):
         counted = set()
         layers = (
             _layers(estimator.encoder_, estimator.n_features_in_, counted),
-            _layers(estimator.decoder_, int(estimator.n_components), counted),
+            _layers(estimator.decoder_, _n_components(estimator), counted),
         )
         _described[module] = weights, layers
     return layers
@@ -97,7 +97,7 @@ def table(estimator):
     rows = [
         (type(estimator).__name__, "output shape", "parameters"),
         *_network_rows("encoder", "input", estimator.n_features_in_, encoder),
-        *_network_rows("decoder", "latent code", estimator.n_components, decoder),
+        *_network_rows("decoder", "latent code", _n_components(estimator), decoder),
         ("total", "", f"{total:,}"),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -107,6 +107,11 @@ def table(estimator):
     ]
     rule = "-" * (sum(widths) + 8)
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _n_components(estimator):
+    """Return the fitted dimension, which the parameter may no longer be."""
+    return len(estimator.get_feature_names_out())
 
 
 def _network_rows(name, source, n_inputs, layers):
@@ -164,10 +169,9 @@ def _forward_pass(network, n_inputs):
     with torch.inference_mode(), DrawFrom(fixed):
         output = copied(torch.zeros((1, n_inputs), device=device))
     if not passed or passed[-1][1] != output.shape[1:]:
-        itself = network
-        if type(network) in (Encoder, GaussianEncoder, Decoder):
-            itself = network.body
-        passed.append((itself, tuple(output.shape[1:])))  # what its own code does
+        # What its own code does; a GaussianEncoder takes the means.
+        itself = network.body if type(network) in (Encoder, Decoder) else network
+        passed.append((itself, tuple(output.shape[1:])))
     inside = {id(m) for layer, _ in passed for m in _within(layer)}
     return [(module, shape) for module, shape in passed if id(module) not in inside]
 

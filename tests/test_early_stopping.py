@@ -1,12 +1,12 @@
-"""Rows held out: the validation loss, and stopping early by it."""
+"""The validation set, its loss, and early stopping."""
 
 import numpy as np
 import pytest
-from conftest import small_dense
+from helpers import Rates, small_dense
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 
 
-def test_without_a_fraction_no_rows_are_held_out(digits):
+def test_there_is_no_validation_set_by_default(digits):
     assert small_dense().fit(digits).validation_loss_curve_ is None
 
 
@@ -18,26 +18,28 @@ def test_without_a_fraction_no_rows_are_held_out(digits):
         ({"early_stopping": True, "validation_fraction": 0.5}, 100),
     ],
 )
-def test_a_fraction_of_the_rows_is_held_out(make_small, digits, params, n_held_out):
+def test_a_fraction_of_the_samples_is_the_validation_set(
+    make_small, digits, params, n_held_out
+):
     class Seen(Callback):
         def on_train_begin(self, net, **kwargs):
             self.sizes_ = []
 
         def on_epoch_end(self, net, dataset_train, dataset_valid, **kwargs):
-            rows = np.concatenate([dataset_train.X, dataset_valid.X])
-            self.rows_ = rows[np.lexsort(rows.T)]
+            X = np.concatenate([dataset_train.X, dataset_valid.X])
+            self.samples_ = X[np.lexsort(X.T)]
             self.sizes_.append((len(dataset_train), len(dataset_valid)))
 
     ae = make_small(callbacks=[Seen()], **params).fit(digits)
     seen = ae.callbacks_[0][1]
     assert set(seen.sizes_) == {(200 - n_held_out, n_held_out)}
-    rows = digits.astype(np.float32)
-    np.testing.assert_array_equal(seen.rows_, rows[np.lexsort(rows.T)])
+    X = digits.astype(np.float32)
+    np.testing.assert_array_equal(seen.samples_, X[np.lexsort(X.T)])
     assert len(ae.validation_loss_curve_) == len(ae.loss_curve_) == ae.n_iter_
 
 
 @pytest.mark.parametrize("callbacks", [[], [EpochScoring("r2", on_train=True)]])
-def test_the_validation_loss_is_that_of_the_rows_held_out(digits, callbacks):
+def test_the_validation_loss_is_that_of_the_held_out_samples(digits, callbacks):
     ae = small_dense(shuffle=False, validation_fraction=0.1, callbacks=callbacks)
     ae.fit(digits)
     held_out = digits[-20:]  # without shuffle, the last ones
@@ -46,7 +48,7 @@ def test_the_validation_loss_is_that_of_the_rows_held_out(digits, callbacks):
     assert ae.loss_curve_ == pytest.approx(alone.loss_curve_, rel=1e-6)
 
 
-def test_early_stopping_stops_where_nothing_more_is_gained_and_restores_the_best():
+def test_early_stopping_keeps_the_weights_of_the_best_epoch():
     X = np.random.default_rng(0).normal(size=(60, 20))  # nothing to generalise
     ae = small_dense(
         hidden_layer_sizes=(256,),
@@ -65,23 +67,23 @@ def test_early_stopping_stops_where_nothing_more_is_gained_and_restores_the_best
 
 
 def test_early_stopping_trains_at_a_constant_rate(digits):
-    ae = small_dense(early_stopping=True, lr=0.01).fit(digits)
-    assert ae.net_.lr_schedule is None
+    ae = small_dense(early_stopping=True, lr=0.01, callbacks=[Rates()]).fit(digits)
+    assert set(ae.callbacks_[0][1].rates_) == {0.01}
 
 
-def test_tol_is_the_share_by_which_a_loss_must_be_less(digits):
+def test_tol_is_the_share_by_which_the_loss_must_improve(digits):
     ae = small_dense(
         early_stopping=True, tol=0.99, n_iter_no_change=2, max_epochs=50
     ).fit(digits)
     assert ae.n_iter_ == 3  # the first is the best, then two
 
 
-def test_our_own_callbacks_are_not_among_the_users(digits):
+def test_the_callback_of_early_stopping_is_not_in_callbacks(digits):
     ae = small_dense(early_stopping=True, callbacks=[("mine", Callback())]).fit(digits)
     assert [name for name, _ in ae.callbacks_] == ["mine"]
 
 
-def test_callbacks_that_look_at_validation_find_it(digits):
+def test_callbacks_find_the_validation_set(digits):
     ae = small_dense(
         validation_fraction=0.2,
         max_epochs=30,
@@ -91,7 +93,7 @@ def test_callbacks_that_look_at_validation_find_it(digits):
         ],
     ).fit(digits)
     assert ae.n_iter_ == 3
-    assert ae.net_.history[:, "mse"] == pytest.approx(
+    assert ae.history_[:, "mse"] == pytest.approx(
         [-loss for loss in ae.validation_loss_curve_], rel=1e-4
     )
 
@@ -99,12 +101,12 @@ def test_callbacks_that_look_at_validation_find_it(digits):
 @pytest.mark.parametrize(
     "params", [{"early_stopping": True}, {"validation_fraction": 0.9}]
 )
-def test_a_fraction_that_leaves_no_rows_is_refused(params):
-    with pytest.raises(ValueError, match=r"of 1 rows leaves none to train on"):
+def test_a_fraction_that_leaves_no_training_samples_is_refused(params):
+    with pytest.raises(ValueError, match=r"of 1 samples leaves none to train on"):
         small_dense(**params).fit(np.zeros((1, 4)))
 
 
-def test_verbose_early_stopping_prints_nothing_of_its_own(digits, capsys):
+def test_verbose_early_stopping_does_not_print(digits, capsys):
     small_dense(
         early_stopping=True, tol=0.99, n_iter_no_change=1, max_epochs=9, verbose=1
     ).fit(digits)

@@ -1,14 +1,16 @@
-"""The written-out gradient is autograd's, and is used only where it can be."""
+"""The manual gradient equals autograd's, and is used only where nobody can tell."""
 
 import numpy as np
 import pytest
 import torch
-from conftest import small_conv, small_dense
+from helpers import small_conv, small_dense
 from skorch.callbacks import Callback
 from torch import nn
+from torch.nn.utils import parametrizations
 
-from skae._training.manual_gradient import written_out
-from skae.nn.autoencoder import Autoencoder, Coder
+from skae._training import manual_gradient as module_under_test
+from skae._training.manual_gradient import manual_gradient
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder
 from skae.nn.losses import LOSSES, ReconstructionLoss
 from skae.nn.networks import dense_layers
 
@@ -17,8 +19,8 @@ def autoencoder(activation="relu", latent_activation="identity", sizes=(6, 5, 3)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Autoencoder(
-            Coder(dense_layers(sizes, activation), latent_activation),
-            Coder(dense_layers(sizes[::-1], activation), "sigmoid"),
+            Encoder(dense_layers(sizes, activation), latent_activation),
+            Decoder(dense_layers(sizes[::-1], activation), "sigmoid"),
         )
 
 
@@ -38,7 +40,7 @@ def test_it_is_autograds(sizes, activation, output_activation, loss):
     expected.backward()
     by_autograd = gradients(module)
     rows = X.clone()
-    result = written_out(module, criterion)(rows)
+    result = manual_gradient(module, criterion)(rows)
     torch.testing.assert_close(result, expected.detach())
     torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-6, atol=1e-9)
     assert torch.equal(rows, X)
@@ -50,7 +52,7 @@ def test_it_is_that_of_the_cross_entropy_too():
     X = torch.rand(7, 6, generator=torch.Generator())
     criterion(module(X), X).backward()
     by_autograd = gradients(module)
-    written_out(module, criterion)(X)
+    manual_gradient(module, criterion)(X)
     torch.testing.assert_close(gradients(module), by_autograd)
 
 
@@ -66,8 +68,8 @@ def with_part(part):
 
 def with_two_activations():
     return Autoencoder(
-        Coder(nn.Sequential(nn.Linear(6, 3), nn.ReLU()), "sigmoid"),
-        Coder(nn.Linear(3, 6), "sigmoid"),
+        Encoder(nn.Sequential(nn.Linear(6, 3), nn.ReLU()), "sigmoid"),
+        Decoder(nn.Linear(3, 6), "sigmoid"),
     )
 
 
@@ -102,6 +104,21 @@ def with_a_hook_on_a_weight():
     return module
 
 
+def with_a_patched_forward():
+    module = autoencoder()
+    module.encoder.body[0].forward = lambda X: X[:, :5]
+    return module
+
+
+def with_a_parameter_subclass():
+    class Tracked(nn.Parameter):
+        pass
+
+    module = autoencoder()
+    module.encoder.body[0].weight = Tracked(module.encoder.body[0].weight.data)
+    return module
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -115,25 +132,132 @@ def with_a_hook_on_a_weight():
         with_two_activations,
         hooked,
         frozen,
-        lambda: type("Other", (Autoencoder,), {})(nn.Linear(2, 2), nn.Linear(2, 2)),
+        lambda: type("Other", (Autoencoder,), {})(
+            *(autoencoder().encoder, autoencoder().decoder)
+        ),
+        with_a_patched_forward,
+        with_a_parameter_subclass,
+        lambda: with_part(nn.ReLU(inplace=True)),
+        lambda: with_part(parametrizations.weight_norm(nn.Linear(5, 5))),
     ],
 )
 def test_other_nets_are_left_to_autograd(make):
-    assert written_out(make(), ReconstructionLoss("squared_error", "sigmoid")) is None
+    assert manual_gradient(make(), ReconstructionLoss("squared_error", "sigmoid")) is None
+
+
+SQUARED_ERROR = ReconstructionLoss("squared_error", "sigmoid")
+
+
+def test_one_switch_leaves_all_to_autograd(monkeypatch):
+    assert manual_gradient(autoencoder(), SQUARED_ERROR) is not None
+    monkeypatch.setattr(module_under_test, "ENABLED", False)
+    assert manual_gradient(autoencoder(), SQUARED_ERROR) is None
+
+
+# All attributes of a module in this version of torch. If this test fails, torch has a new
+# one: decide whether a step depends on it, and add it here.
+MODULE_ATTRIBUTES = {
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_buffers",
+    "_forward_hooks",
+    "_forward_hooks_always_called",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_is_full_backward_hook",
+    "_load_state_dict_post_hooks",
+    "_load_state_dict_pre_hooks",
+    "_modules",
+    "_non_persistent_buffers_set",
+    "_parameters",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "training",
+}
+
+
+def test_torch_has_no_hook_dictionary_that_is_unknown_here():
+    assert set(vars(nn.Module())) <= MODULE_ATTRIBUTES
+    found = {n for n in dir(nn.Parameter(torch.ones(1))) if n.endswith("_hooks")}
+    assert found == {"_backward_hooks", "_post_accumulate_grad_hooks"}
+
+
+@pytest.mark.parametrize("name", sorted(MODULE_ATTRIBUTES | {"_hooks_of_the_future"}))
+def test_any_hook_on_a_module_leaves_it_to_autograd(name):
+    known = {"_parameters", "_buffers", "_modules", "training"}
+    for part in ("encoder", "decoder"):
+        module = autoencoder()
+        if name not in known:
+            vars(getattr(module, part).body[0])[name] = {0: lambda *args: None}
+        is_manual = manual_gradient(module, SQUARED_ERROR) is not None
+        assert is_manual is (name in known)
+
+
+GLOBAL_HOOKS = {
+    n: value
+    for n, value in vars(nn.modules.module).items()
+    if n.startswith("_global_") and isinstance(value, dict)
+}
+
+
+@pytest.mark.parametrize("name", sorted(GLOBAL_HOOKS))
+def test_any_global_hook_leaves_all_to_autograd(name, monkeypatch):
+    monkeypatch.setitem(GLOBAL_HOOKS[name], 0, lambda *args: None)
+    assert manual_gradient(autoencoder(), SQUARED_ERROR) is None
+
+
+def test_anomaly_detection_and_saved_tensor_hooks_leave_all_to_autograd():
+    module = autoencoder()
+    with pytest.warns(UserWarning, match="Anomaly Detection"):
+        anomaly = torch.autograd.detect_anomaly()
+    with anomaly:
+        assert manual_gradient(module, SQUARED_ERROR) is None
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
+    with hooks:
+        assert manual_gradient(module, SQUARED_ERROR) is None
+    assert manual_gradient(module, SQUARED_ERROR) is not None
+
+
+def test_a_global_forward_hook_sees_every_step(digits):
+    calls = []
+    hook = nn.modules.module.register_module_forward_hook(
+        lambda module, *args: (
+            calls.append(module) if type(module) is Autoencoder else None
+        )
+    )
+    try:
+        small_dense(max_epochs=2, latent_density=None).fit(digits)
+    finally:
+        hook.remove()
+    assert len(calls) == 2 * 7  # 200 samples in batches of 32
+
+
+@pytest.mark.parametrize("weight", [0.25, 33 / 32])
+def test_a_weighted_batch_has_a_weighted_gradient(weight):
+    module, X = autoencoder(), torch.rand(7, 6, generator=torch.Generator())
+    loss = manual_gradient(module, SQUARED_ERROR)(X)
+    plain = gradients(module)
+    assert manual_gradient(module, SQUARED_ERROR)(X, weight) == loss
+    expected = [weight * gradient for gradient in plain]
+    torch.testing.assert_close(gradients(module), expected)
 
 
 def test_identities_are_passed_over():
     module = with_part(nn.Sigmoid())
     module.encoder.body.append(nn.Identity())
-    assert written_out(module, ReconstructionLoss("squared_error", "sigmoid")) is not None
+    assert (
+        manual_gradient(module, ReconstructionLoss("squared_error", "sigmoid"))
+        is not None
+    )
 
 
 def test_other_losses_are_left_to_autograd():
-    assert written_out(autoencoder(), nn.MSELoss()) is None
+    assert manual_gradient(autoencoder(), nn.MSELoss()) is None
 
 
-class LooksAtBatches(Callback):
-    """Has skorch's path taken, with autograd."""
+class BatchHook(Callback):
+    """Makes training take skorch's path, with autograd."""
 
     def on_batch_end(self, net, **kwargs):
         pass
@@ -154,7 +278,7 @@ class LooksAtBatches(Callback):
 @pytest.mark.parametrize("make", [small_dense, small_conv])
 def test_fits_are_the_same_with_it_and_without(digits, all_weights, make, params):
     quick = make(**params).fit(digits)
-    by_autograd = make(callbacks=[LooksAtBatches()], **params).fit(digits)
+    by_autograd = make(callbacks=[BatchHook()], **params).fit(digits)
     np.testing.assert_allclose(all_weights(quick), all_weights(by_autograd), atol=1e-6)
     assert quick.loss_curve_ == pytest.approx(by_autograd.loss_curve_, rel=1e-5)
 

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import small_conv, small_dense
+from helpers import small_conv, small_dense
 from skorch.callbacks import Callback
 
 from skae._data import batches
-from skae._data.rows import Rows, is_stream
-from skae._training import devices
+from skae._data.rows import Rows, is_out_of_core
+from skae._training import inference
 
 
 class Sliced:
@@ -49,15 +49,15 @@ def memory_map(tmp_path):
 @pytest.fixture
 def _small_chunks(monkeypatch):
     monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 64 * 64)  # 64 rows of the digits
-    monkeypatch.setattr(devices, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(inference, "CHUNK_ROWS", 64)
 
 
 def test_maps_and_what_slices_are_streams_and_arrays_are_not(memory_map, digits):
-    assert is_stream(memory_map(digits))
-    assert is_stream(Sliced(digits))
+    assert is_out_of_core(memory_map(digits))
+    assert is_out_of_core(Sliced(digits))
     for array in (digits, digits.tolist(), torch.tensor(digits), memory_map(digits)[[1]]):
-        assert not is_stream(array)
-    assert not is_stream(Sliced(digits[0]))
+        assert not is_out_of_core(array)
+    assert not is_out_of_core(Sliced(digits[0]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8", "float64", "int16"])
@@ -93,7 +93,7 @@ def test_a_shuffled_map_is_learnt_and_never_read_as_a_whole(digits):
 
 @pytest.mark.usefixtures("_small_chunks")
 def test_only_chunks_are_read_at_a_time(monkeypatch, digits):
-    monkeypatch.setattr("skae.sources.CHUNK_BYTES", 4 * 64 * 64)
+    monkeypatch.setattr("skae._data.rows.PASS_BYTES", 4 * 64 * 64)
     X = Sliced(digits.astype(np.float32))
     small_dense(batch_size=16).fit(X).reconstruct(X)
     assert X.most == 64
@@ -197,7 +197,8 @@ def test_a_value_that_goes_bad_in_a_late_epoch_leaves_the_last_full_one(
 def test_rows_that_are_gone_are_named(digits):
     X = digits.astype(np.float32)
     with pytest.raises(
-        ValueError, match=r"changed its size.*rows 0 to 219 have shape \(200, 64\), exp"
+        ValueError,
+        match=r"changed its size.*rows 0 to 219 have shape \(200, 64\) instead",
     ):
         small_dense().fit(Sliced(X, n_rows=220))
 
@@ -206,7 +207,7 @@ def test_rows_that_are_gone_are_named(digits):
             self.shape = (300, 64)
             return super().__getitem__(rows)
 
-    with pytest.raises(ValueError, match="there are 300 rows, not 200"):
+    with pytest.raises(ValueError, match="there are 300 samples instead of 200"):
         small_dense().fit(Growing(X))
 
 
@@ -238,9 +239,12 @@ def test_chunks_without_wanted_rows_are_not_read(digits):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((3, 2), dtype=complex), "holds complex128; expected real numbers"),
-        (np.zeros((0, 2)), r"shape \(0, 2\); a minimum of 1 row and 1 feature"),
-        (np.zeros((3, 0)), r"shape \(3, 0\); a minimum of 1"),
+        (
+            np.zeros((3, 2), dtype=complex),
+            "contains values of type complex128 that are not real",
+        ),
+        (np.zeros((0, 2)), r"shape \(0, 2\); at least 1 sample and 1 feature"),
+        (np.zeros((3, 0)), r"shape \(3, 0\); at least 1"),
         (np.zeros((3, 2, 2, 2, 2)), "X has 5 dimensions"),
     ],
 )
@@ -257,12 +261,30 @@ def test_a_stream_of_other_features_is_refused(digits):
 
 def test_values_beyond_float32_are_refused_where_training_starts():
     X = np.full((4, 3), 1e39)
-    with pytest.raises(ValueError, match=r"size 1e\+39, beyond float32's largest"):
+    with pytest.raises(ValueError, match=r"size 1e\+39; must be at most 3\.4028e\+38"):
         small_dense().fit(X)
 
 
-def test_the_range_is_that_of_what_was_read():
+def test_rows_are_read_with_their_range():
     rows = Rows(np.array([[1.0, -2.0], [3.0, 0.0], [9.0, 9.0]]))
-    rows.read(0, 2)
-    assert rows.range == (-2.0, 3.0)
-    assert rows.check() == (-2.0, 9.0)
+    assert rows.read(0, 2)[1] == (-2.0, 3.0)
+    assert rows.range() == (-2.0, 9.0)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_subset_reads_its_rows_alone(streamed):
+    array = np.arange(40.0).reshape(20, 2)
+    index = np.array([0, 3, 4, 5, 11, 19])
+    subset = Rows(Sliced(array) if streamed else array, streamed=streamed).take(index)
+    assert len(subset) == 6
+    np.testing.assert_array_equal(subset.read(1, 5, torch.float64)[0], array[index[1:5]])
+
+
+@pytest.mark.parametrize(("streamed", "n_picked"), [(False, 250), (True, 200)])
+def test_a_subsample_of_a_stream_is_made_of_runs(streamed, n_picked):
+    rows = Rows(np.zeros((1000, 2)), streamed=streamed)
+    index = rows.subsample(250, np.random.RandomState(0))
+    assert len(index) == len(set(index)) == n_picked
+    n_runs = 1 + (np.diff(index) > 1).sum()
+    assert bool(n_runs <= 2) is streamed
+    assert rows.subsample(1000, np.random.RandomState(0)) is None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from conftest import small_dense
+from helpers import small_dense
 from sklearn.base import clone
 from torch import nn
 
@@ -91,7 +91,7 @@ def test_the_default_dtype_of_torch_does_not_matter(make_small, digits, all_weig
         ae = make_small().fit(digits)
     finally:
         torch.set_default_dtype(torch.float32)
-    assert {w.dtype for w in ae.net_.module_.parameters()} == {torch.float32}
+    assert {w.dtype for w in ae.module_.parameters()} == {torch.float32}
     np.testing.assert_array_equal(all_weights(ae), expected)
 
 

@@ -1,0 +1,154 @@
+"""Ctrl-C at any line of skae leaves a whole estimator: as before, or of full epochs."""
+
+import contextlib
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+from helpers import fingerprint, small_dense, small_dense_variational
+
+import skae
+
+FOLDER = os.path.dirname(skae.__file__) + os.sep
+
+
+class InterruptAt:
+    """Raises a KeyboardInterrupt before a line of skae, at its first or last visit."""
+
+    def __init__(self, number=None):
+        self.number = number
+        self.places = []
+
+    def __enter__(self):
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *exception):
+        sys.settrace(None)
+
+    def _trace(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(FOLDER):
+            return None
+        if event == "line":
+            self.places.append((frame.f_code.co_filename, frame.f_lineno))
+            if len(self.places) - 1 == self.number:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self._trace
+
+
+def visits(call):
+    """The numbers of the first and the last visit of each line that a call runs."""
+    with InterruptAt() as watching:
+        call()
+    numbers = {}
+    for number, place in enumerate(watching.places):
+        first, _ = numbers.get(place, (number, None))
+        numbers[place] = first, number
+    assert len(numbers) > 200
+    return sorted({number for pair in numbers.values() for number in pair})
+
+
+def interrupt(number, call):
+    """Call, and interrupt at a line. Caches may have made the call shorter than it was."""
+    with contextlib.suppress(KeyboardInterrupt), InterruptAt(number):
+        call()
+
+
+def modes():
+    return (
+        torch.overrides._get_current_function_mode_stack(),
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.get_num_threads(),
+        np.random.get_state()[1].tobytes(),
+        torch.get_rng_state().numpy().tobytes(),
+    )
+
+
+X = np.random.default_rng(0).random((12, 5)).astype(np.float32)
+SETTINGS = {
+    "n_components": 2,
+    "hidden_layer_sizes": (4,),
+    "max_epochs": 2,
+    "batch_size": 6,
+    "lr_schedule": "constant",
+    "latent_density": "gaussian",
+}
+
+
+def made(make, **changes):
+    return make(**SETTINGS | changes)
+
+
+def without_density(estimator):
+    """The fingerprint that an interrupted fit leaves."""
+    estimator.fit_density(X)  # so that it may be one that was fitted otherwise
+    estimator.density_ = None
+    return fingerprint(estimator, X)
+
+
+@pytest.mark.parametrize(
+    ("make", "changes"),
+    [
+        (small_dense, {"noise": "gaussian"}),
+        (small_dense, {"validation_fraction": 0.5, "early_stopping": True}),
+        (small_dense_variational, {"beta": 0.001}),
+    ],
+    ids=["plain", "early stopping", "variational"],
+)
+def test_fit_leaves_a_whole_model(make, changes):
+    first = X[::-1] + 1
+    before = fingerprint(made(make, **changes).fit(first), X)
+    wholes = {before, fingerprint(made(make, **changes).fit(X), X)}
+    for n_epochs in (1, 2):
+        trained = made(make, **changes | {"max_epochs": n_epochs}).fit(X)
+        wholes.add(without_density(trained))
+    seen = set()
+    fitted = pickle.dumps(made(make, **changes).fit(first))
+    estimator = pickle.loads(fitted)
+    numbers = visits(lambda: estimator.fit(X))
+    for number in numbers if changes.get("noise") else numbers[::3]:
+        estimator = pickle.loads(fitted)
+        expected = modes()
+        interrupt(number, lambda: estimator.fit(X))
+        assert modes() == expected
+        seen.add(fingerprint(estimator, X))
+        assert seen <= wholes, number
+    assert before in seen
+    assert len(seen) >= 3
+
+
+@pytest.mark.parametrize("make", [small_dense, small_dense_variational])
+def test_partial_fit_leaves_the_model_as_before_or_one_epoch_on(make):
+    fitted = pickle.dumps(made(make).partial_fit(X))
+
+    def start():
+        return pickle.loads(fitted)
+
+    wholes = {fingerprint(start(), X), fingerprint(start().partial_fit(X), X)}
+    estimator = start()
+    for number in visits(lambda: estimator.partial_fit(X))[::2]:
+        estimator = start()
+        expected = modes()
+        interrupt(number, lambda: estimator.partial_fit(X))
+        assert modes() == expected
+        assert fingerprint(estimator, X) in wholes, number
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "sample", "fit_density"])
+def test_using_a_model_leaves_it_as_it_was(method):
+    arguments = () if method == "sample" else (X.astype(np.float64),)
+    estimator = made(small_dense).fit(X)
+    before = fingerprint(estimator, X)
+    call = getattr(estimator, method)
+    with InterruptAt() as watching:
+        call(*arguments)
+    for number in range(len(watching.places)):
+        expected = modes()
+        interrupt(number, lambda: call(*arguments))
+        assert modes() == expected
+        assert fingerprint(estimator, X) == before
