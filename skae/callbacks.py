@@ -9,10 +9,9 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae._data.check import channels_last_message, looks_channels_last
+from skae._data.check import channels_last_message, check_flat_array, looks_channels_last
 from skae._random import DrawFrom
 from skae._training.precision import float32_products
-from skae.displays._estimators import as_flat_rows
 from skae.displays._progress import ReconstructionProgressDisplay
 
 __all__ = ["ReconstructionRecorder"]
@@ -113,7 +112,7 @@ class ReconstructionRecorder(Callback):
 
     def _check_X(self, n_features):
         """Return flat float32 samples and the image shape."""
-        X, image_shape = as_flat_rows(self.X, type(self).__name__)
+        X, image_shape = check_flat_array(self.X, type(self).__name__)
         if X.shape[1] != n_features:
             raise ValueError(
                 f"ReconstructionRecorder: X has {X.shape[1]} features; must have "

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils.validation import check_array
 
-from skae._data.check import REAL_KINDS, as_array, flatten_images, refuse_sparse
+from skae._data.check import as_array, check_flat_array, flatten_images
 
 __all__ = [
     "ClassCoverage",
@@ -304,7 +303,7 @@ def _features_of(metric, arrays, features, minimum):
     checked = []
     for name, X in arrays.items():
         shown = name if features is None else f"features({name})"
-        F = _checked_rows(function(X), metric, shown)
+        F, _ = check_flat_array(function(X), metric, shown)
         if len(F) < minimum:
             plural = "s" * (len(F) > 1)
             raise ValueError(
@@ -339,26 +338,6 @@ def _feature_function(metric: str, features: Any) -> Callable:
 def _flat(X):
     """Return flat samples for an estimator, which checks them; data frames stay."""
     return flatten_images(as_array(X))[0]
-
-
-def _checked_rows(X, metric, name):
-    """Return finite samples as a floating-point array (n_samples, n_features)."""
-    refuse_sparse(X)
-    try:
-        X = check_array(_flat(X), dtype="numeric")
-    except (TypeError, ValueError) as error:
-        raise ValueError(_invalid_array(metric, name, error)) from error
-    if X.dtype.kind not in REAL_KINDS:
-        raise ValueError(_invalid_array(metric, name, f"Its type is {X.dtype}."))
-    return X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-
-
-def _invalid_array(metric, name, reason):
-    return (
-        f"{metric}: {name} is invalid; must be an array of finite real numbers with "
-        "shape (n_samples, n_features), or of images, (n_samples, height, width) or "
-        f"(n_samples, channels, height, width). {reason}"
-    )
 
 
 def _moments(X):

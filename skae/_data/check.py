@@ -94,6 +94,42 @@ def check_codes(X, n_components, name):
     return Rows(codes)
 
 
+def check_flat_array(X, owner, name="X"):
+    """Return samples in memory as a finite floating-point array, and their image shape.
+
+    For functions and displays, which are given arrays rather than an estimator.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples, or images of shape (n_samples, height, width) or (n_samples, channels,
+        height, width).
+    owner : str
+        Class or function that was given the array, for error messages.
+    name : str, default="X"
+        Name of the array, for error messages.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        In float32 or float64.
+    image_shape : tuple of int or None
+        (channels, height, width) if `X` holds images, else None.
+    """
+    refuse_sparse(X)
+    try:
+        X, shape = flatten_images(as_array(X))
+        X = check_array(X, dtype="numeric")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(_invalid_array_message(owner, name, error)) from error
+    if X.dtype.kind not in REAL_KINDS:
+        reason = f"Its type is {X.dtype}."
+        raise ValueError(_invalid_array_message(owner, name, reason))
+    if X.dtype != np.float32:
+        X = X.astype(np.float64, copy=False)
+    return X, with_channels(shape)
+
+
 def as_array(X):
     """Return a torch tensor or an array of another library as NumPy's, the rest as it is.
 
@@ -285,6 +321,14 @@ def _readable_errors(given):
         raise ValueError(
             f"X, a {given}, has duplicate column names; they must be unique."
         ) from error
+
+
+def _invalid_array_message(owner, name, reason):
+    return (
+        f"{owner}: {name} is invalid; must be an array of finite real numbers with shape "
+        "(n_samples, n_features), or of images, (n_samples, height, width) or "
+        f"(n_samples, channels, height, width). {reason}"
+    )
 
 
 def _refuse_other_types(dtype, given):

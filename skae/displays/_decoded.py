@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from skae._data.check import check_flat_array
 from skae.displays._estimators import (
     apply_steps_before,
-    as_flat_rows,
     as_numpy,
     check_min,
     find_autoencoder,
@@ -126,9 +126,9 @@ class LatentGridDisplay:
         down, across = np.meshgrid(values[1][::-1], values[0], indexing="ij")
         grid[:, components[0]], grid[:, components[1]] = across.ravel(), down.ravel()
         decoded = autoencoder.inverse_transform(grid)
-        decoded, shape = as_flat_rows(decoded, cls.__name__, "X_decoded")
+        decoded, shape = check_flat_array(decoded, cls.__name__, "X_decoded")
         decoded = invert_steps_before(before, decoded)
-        decoded, _ = as_flat_rows(decoded, cls.__name__, "X_decoded")
+        decoded, _ = check_flat_array(decoded, cls.__name__, "X_decoded")
         known = shape or image_shape_of(X) or autoencoder.image_shape_
         shape = resolve_image_shape(image_shape, known, decoded.shape[1])
         require_image_shape(shape, cls.__name__)
@@ -250,7 +250,7 @@ class InterpolationDisplay:
         n_paths = len(paths)
         decoded = paths.reshape(n_paths * n_steps, -1)
         decoded = invert_steps_before(before, decoded)
-        decoded, _ = as_flat_rows(decoded, cls.__name__, "steps")
+        decoded, _ = check_flat_array(decoded, cls.__name__, "steps")
         known = image_shape_of(X_a) or autoencoder.image_shape_
         shape = resolve_image_shape(image_shape, known, decoded.shape[1])
         require_image_shape(shape, cls.__name__)

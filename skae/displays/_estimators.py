@@ -3,14 +3,10 @@
 import numbers
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae._data.check import (
-    REAL_KINDS,
     as_array,
-    flatten_images,
-    refuse_sparse,
     with_channels,
 )
 
@@ -71,46 +67,6 @@ def invert_steps_before(before, X):
 def is_invertible(before):
     """Return whether the steps before the autoencoder have an inverse."""
     return before is None or hasattr(before, "inverse_transform")
-
-
-def as_flat_rows(X, owner, name="X"):
-    """Return samples as a finite floating-point array, and the shape of the images.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_features)
-        Samples, or images of shape (n_samples, height, width) or (n_samples, channels,
-        height, width).
-    owner : str
-        Class that was given the array, for error messages.
-    name : str, default="X"
-        Name of the array, for error messages.
-
-    Returns
-    -------
-    X : ndarray of shape (n_samples, n_features)
-    image_shape : tuple of int or None
-        (channels, height, width) if `X` holds images, else None.
-    """
-    refuse_sparse(X)
-    try:
-        X, shape = flatten_images(as_array(X))
-        X = check_array(X, dtype="numeric")
-    except (TypeError, ValueError) as error:
-        raise ValueError(_invalid_array(owner, name, error)) from error
-    if X.dtype.kind not in REAL_KINDS:
-        raise ValueError(_invalid_array(owner, name, f"Its type is {X.dtype}."))
-    if X.dtype != np.float32:
-        X = X.astype(np.float64, copy=False)
-    return X, with_channels(shape)
-
-
-def _invalid_array(owner, name, reason):
-    return (
-        f"{owner}: {name} is invalid; must be an array of finite real numbers with shape "
-        "(n_samples, n_features), or of images, (n_samples, height, width) or "
-        f"(n_samples, channels, height, width). {reason}"
-    )
 
 
 def as_numpy(X):

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from skae._data.check import check_flat_array
 from skae.displays._estimators import (
-    as_flat_rows,
     check_min,
     find_autoencoder,
     invert_steps_before,
@@ -116,9 +116,9 @@ class SampleDisplay:
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
         generated = autoencoder.sample(n_samples, random_state=random_state)
-        flat, shape = as_flat_rows(generated, cls.__name__, "samples")
+        flat, shape = check_flat_array(generated, cls.__name__, "samples")
         samples = invert_steps_before(before, flat)
-        samples, _ = as_flat_rows(samples, cls.__name__, "samples")
+        samples, _ = check_flat_array(samples, cls.__name__, "samples")
         shape = resolve_image_shape(
             image_shape, shape or autoencoder.image_shape_, samples.shape[1]
         )
@@ -153,7 +153,7 @@ class SampleDisplay:
         ValueError
             If `samples`, `image_shape` or `n_columns` is invalid.
         """
-        samples, shape = as_flat_rows(samples, cls.__name__, "samples")
+        samples, shape = check_flat_array(samples, cls.__name__, "samples")
         shape = resolve_image_shape(image_shape, shape, samples.shape[1])
         return cls(samples, image_shape=shape, title=title).plot(ax, n_columns=n_columns)
 

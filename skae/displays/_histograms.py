@@ -4,9 +4,9 @@ import numbers
 
 import numpy as np
 
+from skae._data.check import check_flat_array
 from skae.displays._estimators import (
     apply_steps_before,
-    as_flat_rows,
     as_numpy,
     check_min,
     find_autoencoder,
@@ -133,7 +133,7 @@ class LatentHistogramDisplay:
         ValueError
             If `codes`, `components` or `n_bins` is invalid.
         """
-        codes, _ = as_flat_rows(codes, cls.__name__, "codes")
+        codes, _ = check_flat_array(codes, cls.__name__, "codes")
         components = check_components(components, codes.shape[1])
         return cls(codes, components).plot(ax, n_bins=n_bins)
 

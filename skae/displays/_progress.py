@@ -4,7 +4,8 @@ import numbers
 
 import numpy as np
 
-from skae.displays._estimators import as_flat_rows, check_min
+from skae._data.check import check_flat_array
+from skae.displays._estimators import check_min
 from skae.displays._images import (
     centres,
     check_image_shape,
@@ -69,10 +70,11 @@ class ReconstructionProgressDisplay:
 
     def __init__(self, X, epochs, reconstructions, *, image_shape=None):
         name = type(self).__name__
-        self.X, _ = as_flat_rows(X, name)
+        self.X, _ = check_flat_array(X, name)
         self.epochs = list(epochs)
         self.reconstructions = [
-            as_flat_rows(frame, name, "reconstructions")[0] for frame in reconstructions
+            check_flat_array(frame, name, "reconstructions")[0]
+            for frame in reconstructions
         ]
         self._check_frames()
         if image_shape is not None:

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from skae._data.check import check_flat_array
 from skae.displays._estimators import (
     apply_steps_before,
-    as_flat_rows,
     check_min,
     find_autoencoder,
     invert_steps_before,
@@ -132,7 +132,7 @@ class ReconstructionDisplay:
         if before is not None and is_invertible(before):
             original = X
             name = cls.__name__
-            reconstructed, _ = as_flat_rows(reconstructed, name, "X_reconstructed")
+            reconstructed, _ = check_flat_array(reconstructed, name, "X_reconstructed")
             reconstructed = invert_steps_before(before, reconstructed)
         return cls._create(
             original, reconstructed, image_shape, autoencoder.image_shape_, kind
@@ -181,8 +181,8 @@ class ReconstructionDisplay:
             raise ValueError(
                 f"{cls.__name__}: kind={kind!r} is invalid; must be one of {allowed}."
             )
-        X, shape = as_flat_rows(X, cls.__name__)
-        X_reconstructed, _ = as_flat_rows(
+        X, shape = check_flat_array(X, cls.__name__)
+        X_reconstructed, _ = check_flat_array(
             X_reconstructed, cls.__name__, "X_reconstructed"
         )
         if X.shape != X_reconstructed.shape:

@@ -6,10 +6,9 @@ from sklearn.decomposition import KernelPCA
 from sklearn.utils import check_consistent_length, resample
 from sklearn.utils.multiclass import type_of_target
 
-from skae._data.check import as_array, refuse_sparse
+from skae._data.check import as_array, check_flat_array, refuse_sparse
 from skae.displays._estimators import (
     apply_steps_before,
-    as_flat_rows,
     as_numpy,
     check_min,
     find_autoencoder,
@@ -163,7 +162,7 @@ class LatentScatterDisplay:
         points, title = reduce_codes(codes, reducer, n_dimensions, name)
         if not thumbnails:
             return cls(points, y, title=title).plot(ax)
-        images, shape = as_flat_rows(X, name)
+        images, shape = check_flat_array(X, name)
         known = autoencoder.image_shape_ if shape is None else shape
         shape = resolve_image_shape(image_shape, known, images.shape[1])
         require_image_shape(shape, name)
@@ -195,7 +194,7 @@ class LatentScatterDisplay:
         ValueError
             If `points` has other dimensions, or `y` has another length.
         """
-        points, _ = as_flat_rows(points, cls.__name__, "points")
+        points, _ = check_flat_array(points, cls.__name__, "points")
         check_dimensions(points, cls.__name__)
         y = check_y(y, len(points), cls.__name__)
         return cls(points, y, title=title).plot(ax)
