@@ -27,7 +27,14 @@ from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet, Divergence
-from skae._validation import MAX_SIZE, check_parameters, check_value, integer, shown
+from skae._validation import (
+    MAX_SIZE,
+    check_parameters,
+    check_value,
+    integer,
+    naming_memory_errors,
+    shown,
+)
 from skae.densities._choose import make_density
 from skae.densities._draws import check_n_samples, check_random_seed, draw
 from skae.exceptions import LargeNetworkWarning, warn
@@ -742,8 +749,11 @@ class BaseAutoencoder(
         ValueError
             If a parameter is invalid, or there is no density.
         """
-        codes = self._draw_codes("sample", n_samples, random_state)
-        return self._decode(Rows(codes))
+        with naming_memory_errors(
+            f"{type(self).__name__}.sample", "n_samples", n_samples
+        ):
+            codes = self._draw_codes("sample", n_samples, random_state)
+            return self._decode(Rows(codes))
 
     def sample_latent(
         self,
@@ -770,7 +780,9 @@ class BaseAutoencoder(
         ValueError
             If a parameter is invalid, or there is no density.
         """
-        return self._draw_codes("sample_latent", n_samples, random_state)
+        caller = f"{type(self).__name__}.sample_latent"
+        with naming_memory_errors(caller, "n_samples", n_samples):
+            return self._draw_codes("sample_latent", n_samples, random_state)
 
     def latent_log_density(self, X: ArrayLike) -> np.ndarray:
         """Return the log-density of the latent codes of `X`.
@@ -839,10 +851,11 @@ class BaseAutoencoder(
                 f"X_a has {len(starts)} samples and X_b has {len(ends)}; both must have "
                 "the same number."
             )
-        shares = np.linspace(0, 1, int(n_steps), dtype=starts.dtype)
-        paths = self._latent_paths(starts, ends, shares)
-        codes = np.ascontiguousarray(paths.reshape(-1, paths.shape[2]))
-        decoded = self._decode(Rows(codes))
+        with naming_memory_errors(caller, "n_steps", n_steps):
+            shares = np.linspace(0, 1, int(n_steps), dtype=starts.dtype)
+            paths = self._latent_paths(starts, ends, shares)
+            codes = np.ascontiguousarray(paths.reshape(-1, paths.shape[2]))
+            decoded = self._decode(Rows(codes))
         return array_api.like(X_a, decoded.reshape(*paths.shape[:2], *decoded.shape[1:]))
 
     # One way to run the networks --------------------------------------------------

@@ -4,6 +4,7 @@ A rule tests a value and describes in words what it must be. An estimator declar
 rules in a table, ``_parameter_rules``, from parameter names to rules.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import math
@@ -91,7 +92,7 @@ def boolean():
 
 
 def size():
-    """Allow the size of a layer or a kernel."""
+    """Allow the size of a layer or a kernel, or a number of samples."""
     return integer(1, MAX_SIZE)
 
 
@@ -149,6 +150,18 @@ def check_value(caller, name, value, rule):
         f"{caller}: {name}={shown(value)} is invalid; must be {rule.expected}."
         f"{_suggestion(value, rule.choices)}"
     )
+
+
+@contextlib.contextmanager
+def naming_memory_errors(caller, name, value):
+    """Name the parameter that asks for more memory than there is."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(
+            f"{caller}: {name}={value} needs more memory than is available. {error}. "
+            f"Lower {name}, and call {caller} several times."
+        ) from error
 
 
 def shown(value):

@@ -17,6 +17,7 @@ NOT_ARRAYS = str | bytes | dict | set | type
 
 # Parts of the messages by which NumPy, pandas, polars and scikit-learn refuse data.
 RAGGED_SIGNS = ("inhomogeneous", "setting an array element with a sequence")
+DUPLICATES_SIGN = "Expected unique column names"
 NOT_NUMBERS_SIGNS = (
     "could not convert",
     "float() argument",
@@ -314,13 +315,11 @@ def _readable_errors(given):
             ) from error
         if any(sign in text for sign in NOT_NUMBERS_SIGNS):
             raise ValueError(_not_numbers_message(given)) from error
+        if DUPLICATES_SIGN in text:
+            raise ValueError(
+                f"X, a {given}, has duplicate column names; they must be unique."
+            ) from error
         raise
-    except Exception as error:  # of the library that reads data frames for scikit-learn
-        if type(error).__name__ != "DuplicateError":
-            raise
-        raise ValueError(
-            f"X, a {given}, has duplicate column names; they must be unique."
-        ) from error
 
 
 def _invalid_array_message(owner, name, reason):

@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import torch
 
-from skae._validation import check_value, integer, seed
+from skae._validation import check_value, seed, size
 
 
 def check_n_samples(n_samples, caller):
@@ -23,7 +23,7 @@ def check_n_samples(n_samples, caller):
     -------
     n_samples : int
     """
-    check_value(caller, "n_samples", n_samples, integer(1))
+    check_value(caller, "n_samples", n_samples, size())
     return int(n_samples)
 
 
