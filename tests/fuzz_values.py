@@ -226,7 +226,10 @@ PARAMETERS = {
     "decoder_hidden_layer_sizes": ([None, *SIZES], or_none(sizes)),
     "image_shape": ([None, (2, 2), (1, 3, 3), [6, 6], np.array([2, 5, 4])], may_be(None)),
     "conv_channels": ([2, (2,), (), [3, 2], np.array([2])], sizes),
-    "kernel_size": ([1, 2, 3, np.uint8(3)], integer(1, False)),
+    "kernel_size": (
+        [1, 2, 3, np.uint8(3)],  # how large it may be depends on the image
+        lambda v: integer(1, False)(v) and (True if v <= 3 or v >= TOO_LARGE else None),
+    ),
     "pooling": (["max", "average"], choice("max", "average")),
     "upsampling": (["nearest", "transpose"], choice("nearest", "transpose")),
     "activation": (ACTIVATIONS, choice(*ACTIVATIONS)),

@@ -1,4 +1,4 @@
-"""Autoencoders inside scikit-learn's machinery."""
+"""Autoencoders in the pipelines, searches and frames of scikit-learn."""
 
 import warnings
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import small_conv, small_dense
+from observed import assert_unfitted
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -27,7 +28,7 @@ def test_clone_keeps_parameters_and_drops_the_fit(make_small, digits):
     ae = make_small(lr=0.01).fit(digits)
     copy = clone(ae)
     assert copy.get_params() == ae.get_params()
-    assert not hasattr(copy, "net_")
+    assert_unfitted(copy)
 
 
 def test_a_pipeline_with_kernel_pca(make_small, labelled):
@@ -44,12 +45,13 @@ def test_a_pipeline_with_a_classifier_beats_guessing(make_small, labelled):
     assert pipe.fit(X, y).score(X, y) > 0.5
 
 
-def test_a_pipeline_goes_back_to_the_units_of_x(make_small, labelled):
+def test_a_pipeline_reconstructs_in_the_units_of_x(make_small, labelled):
     X, _ = labelled
     pipe = make_pipeline(StandardScaler(), make_small(max_epochs=30)).fit(X * 100 + 7)
-    restored = pipe.inverse_transform(pipe.transform(X * 100 + 7))
-    assert restored.shape == X.shape
-    assert ((restored - (X * 100 + 7)) ** 2).mean() < (X * 100).var()
+    X_original = pipe.inverse_transform(pipe.transform(X * 100 + 7))
+    assert X_original.shape == X.shape
+    error = ((X_original - (X * 100 + 7)) ** 2).mean()
+    assert error < 0.8 * (X * 100).var(axis=0).mean()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -63,7 +65,7 @@ def test_a_grid_search_over_sizes(labelled, n_jobs):
     assert search.best_estimator_["ae"].n_iter_ == 3
 
 
-def test_a_grid_search_gives_the_same_with_one_job_and_with_two(labelled):
+def test_a_grid_search_gives_the_same_with_one_job_and_two(labelled):
     X, y = labelled
     pipe = Pipeline([("ae", small_dense()), ("classify", LogisticRegression())])
     scores = [
@@ -101,7 +103,7 @@ def test_a_search_without_a_scorer_takes_the_better_reconstruction(labelled):
     assert search.best_params_ == {"max_epochs": 60}
 
 
-def test_a_feature_union_puts_codes_beside_components(make_small, labelled):
+def test_a_feature_union_joins_codes_and_components(make_small, labelled):
     X, _ = labelled
     union = FeatureUnion([("ae", make_small()), ("pca", PCA(3))])
     assert union.fit_transform(X).shape == (150, 7)
@@ -143,9 +145,9 @@ def test_images_go_through_a_pipeline(labelled):
 def test_the_repr_shows_what_differs_from_the_defaults():
     with config_context(print_changed_only=True):
         shown = repr(small_dense().set_params(device="cpu"))
-    assert shown == (
-        "DenseAutoencoder(batch_size=32, device='cpu', hidden_layer_sizes=(16,),\n"
-        "                 max_epochs=3, n_components=4, random_state=0)"
+    assert "".join(shown.split()) == (
+        "DenseAutoencoder(batch_size=32,device='cpu',hidden_layer_sizes=(16,),"
+        "max_epochs=3,n_components=4,random_state=0)"
     )
 
 

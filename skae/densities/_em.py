@@ -14,6 +14,7 @@ component. Three measures make the result accurate in other cases too:
 import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
+from torch import nn
 
 from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_covariance
 
@@ -25,18 +26,20 @@ COMPONENTS_PER_ROOT = 0.6
 CODES_PER_FEATURE = 2
 MAX_PRODUCTS = 1e10
 
-# Codes that k-means++ chooses from, that k-means and the first EM iterations use, and
-# whose monomials are held in memory at a time.
+# Codes that k-means++ chooses from, and that k-means and the first EM iterations use.
 N_CENTRE_CODES = 3_000
 N_FIRST_CODES = 12_000
-CHUNK_SIZE = 4_096
 N_KMEANS_ITERATIONS = 3
+# Codes whose monomials are computed at a time; more would not fit in the caches.
+CHUNK_SIZE = 256
 
 # Variance that the E-steps add to a component at the origin of the whitened codes. It
 # is larger than the rounding errors of the products.
 RESOLUTION = {torch.float32: 1e-5, torch.float64: 1e-12}
 # With a smaller variance within the first components, the E-steps need float64.
 MIN_FLOAT32_VARIANCE = 1e-3
+# Smaller responsibilities count as zero.
+NEGLIGIBLE = 1e-30
 # Variance of a component whose codes are all equal. float32 codes resolve little more.
 MIN_COMPONENT_VARIANCE = 1e-12
 
@@ -284,7 +287,13 @@ def _e_step(weights, means, covariances, dtype):
     covariances = covariances.clone()
     covariances.diagonal(dim1=1, dim2=2).add_(widths)
     coefficients = _coefficients(weights, means, covariances).to(dtype)
-    return lambda _, monomials: torch.softmax(coefficients @ monomials, dim=0)
+
+    def responsibilities(_, monomials):
+        shares = torch.softmax(coefficients @ monomials, dim=0)
+        # Products with denormal numbers are slow.
+        return nn.functional.threshold(shares, NEGLIGIBLE, 0.0, inplace=True)
+
+    return responsibilities
 
 
 def _coefficients(weights, means, covariances):
