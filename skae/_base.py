@@ -244,11 +244,7 @@ class BaseAutoencoder(
         return True
 
     def _check_training_data(self, X, *, reset):
-        if reset:
-            self._namespace = array_api.namespace(X)
-        else:
-            array_api.check_same_namespace(X, self._namespace, type(self).__name__)
-        rows, image_shape = check_X(self, X, reset=reset)
+        rows, image_shape = check_X(self, X, "fit", reset=reset)
         if reset:
             self._fitted_shape = image_shape
             self.image_shape_ = self._choose_image_shape(
@@ -618,8 +614,7 @@ class BaseAutoencoder(
             Samples; images if `fit` was given images.
         """
         check_is_fitted(self)
-        self._check_namespace("inverse_transform", X)
-        codes = check_codes(X, self._n_features_out, type(self).__name__)
+        codes = check_codes(self, X, "inverse_transform", self._n_features_out)
         return array_api.like(X, self._decode(codes))
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
@@ -713,8 +708,7 @@ class BaseAutoencoder(
         caller = f"{type(self).__name__}.fit_density"
         rule = self._parameter_rules["latent_density"]
         check_value(caller, "latent_density", latent_density, rule)
-        self._check_namespace("fit_density", X)
-        rows, _ = check_X(self, X, reset=False)
+        rows, _ = check_X(self, X, "fit_density")
         rng = make_random_state(self.random_state)
         index = choose_samples(rows, latent_density, rng)
         codes, _ = self._run(rows.take(index), [self.encoder_])
@@ -882,8 +876,7 @@ class BaseAutoencoder(
         return self._checked_run(method, X, [self.encoder_])
 
     def _checked_run(self, method, X, modules, function=None):
-        self._check_namespace(method, X)
-        rows, _ = check_X(self, X, reset=False)
+        rows, _ = check_X(self, X, method)
         results, value_range = self._run(rows, modules, function)
         if len(modules) > 1:  # there are reconstructions, and so a range of outputs
             warn_out_of_range(*value_range, self.output_activation_)
@@ -900,11 +893,6 @@ class BaseAutoencoder(
         if self._fitted_shape is None:
             return samples
         return samples.reshape(-1, *self._fitted_shape)
-
-    def _check_namespace(self, method, X):
-        array_api.check_same_namespace(
-            X, self._namespace, f"{type(self).__name__}.{method}"
-        )
 
     # The density ------------------------------------------------------------------
 

@@ -226,7 +226,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _encode_training_data(self, rows):
         both, _ = self._run(rows, [self.encoder_], posterior_parameters)
         mean, std = np.split(both, 2, axis=1)
-        self._divergences = self._divergence_per_component(mean, std)
+        with np.errstate(all="ignore"):  # codes that are not finite are reported later
+            self._divergences = self._divergence_per_component(mean, std)
         return np.ascontiguousarray(mean)
 
     def _divergence_per_component(self, mean, std):

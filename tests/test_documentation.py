@@ -38,7 +38,7 @@ METHODS = [
     pytest.param(method, id=f"{owner.__name__}.{name}")
     for owner in OWNERS
     for name, method in vars(owner).items()
-    if not name.startswith("_") and callable(method)
+    if not name.startswith("_") and callable(method) and name != "summary"
 ]
 METRICS = [
     pytest.param(getattr(skae.metrics, name), id=name)
@@ -169,10 +169,9 @@ def test_the_parameters_that_most_people_need_come_first(estimator, own):
     assert names[: len(expected)] == expected
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::skae.exceptions.PosteriorCollapseWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS[2:])  # without the base classes
 def test_the_documented_attributes_are_those_of_a_fitted_estimator(estimator, digits):
-    if estimator in (skae.BaseAutoencoder, skae.BaseVariationalAutoencoder):
-        pytest.skip("a base class cannot be fitted")
     frame = pd.DataFrame(digits, columns=[f"pixel{i}" for i in range(64)])
     fitted = estimator(2, max_epochs=1, random_state=0).fit(frame)
     public = {name for name in dir(fitted) if name.endswith("_") and name[0] != "_"}
@@ -350,21 +349,20 @@ def wrong_shapes(code):
     """
     namespace, wrong = {}, []
     for node in ast.parse(code).body:
-        lines = compile(ast.Module([node], []), "page", "exec")
         if isinstance(node, ast.Expr):
             value = eval(compile(ast.Expression(node.value), "page", "eval"), namespace)
-            values = [getattr(value, "shape", value)]
+            shapes = [getattr(value, "shape", value)]
         else:
-            exec(lines, namespace)
-            names = getattr(node, "targets", [])
-            names = [n.id for t in names for n in ast.walk(t) if isinstance(n, ast.Name)]
-            values = [getattr(namespace[name], "shape", None) for name in names]
+            exec(compile(ast.Module([node], []), "page", "exec"), namespace)
+            targets = [n for t in getattr(node, "targets", []) for n in ast.walk(t)]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            shapes = [getattr(namespace[name], "shape", None) for name in names]
         line = code.splitlines()[node.end_lineno - 1]
         comment = re.search(r"# \(([\w, ]+)\)", line)
         if comment is None:
             continue
         expected = [side for side in re.split(r",\s*", comment.group(1)) if side]
-        for shape in values:
+        for shape in shapes:
             is_right = isinstance(shape, tuple) and len(shape) == len(expected)
             if not is_right or any(
                 text.isdigit() and int(text) != side

@@ -1,7 +1,7 @@
-"""Arrays of other libraries, where scikit-learn's ``array_api_dispatch`` is on.
+"""Arrays of other libraries, if scikit-learn's ``array_api_dispatch`` is set.
 
-Everything is computed from NumPy arrays; what comes in as another library's array goes
-out as one, on the device that it came from.
+Computations start from NumPy arrays. The result for an array of another library is an
+array of that library, on the same device.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn import get_config
 
 
 def namespace(X):
-    """Name of the library whose arrays to answer in; "numpy" where dispatch is off."""
+    """Return the name of the library of `X`; "numpy" if dispatch is off."""
     if not get_config()["array_api_dispatch"]:
         return "numpy"
     if isinstance(X, torch.Tensor):
@@ -21,7 +21,7 @@ def namespace(X):
 
 
 def to_numpy(X):
-    """`X` as a NumPy array where it is another library's array, else as it is."""
+    """Return an array of another library as a NumPy array, the rest as it is."""
     if namespace(X) == "numpy":
         return X
     if isinstance(X, torch.Tensor):
@@ -31,7 +31,7 @@ def to_numpy(X):
 
 
 def like(X, result):
-    """`result`, a NumPy array, as an array of the library and on the device of `X`."""
+    """Return a NumPy array as an array of the library of `X`, on its device."""
     if namespace(X) == "numpy":
         return result
     if isinstance(X, torch.Tensor):
@@ -40,7 +40,7 @@ def like(X, result):
 
 
 def check_same_namespace(X, fitted, method):
-    """Raise a ValueError where `X` is of another library than what `fit` saw.
+    """Raise a ValueError if `X` is of another library than the data in `fit`.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ NOT_NUMBERS_SIGNS = (
 )
 
 
-def check_X(estimator, X, *, reset):
+def check_X(estimator, X, method, *, reset=False):
     """Check everything about `X` but its values, which are checked as they are read.
 
     Parameters
@@ -39,7 +39,9 @@ def check_X(estimator, X, *, reset):
         Samples, or images (n_samples, height, width) or (n_samples, channels, height,
         width), in any container that scikit-learn takes, a torch tensor, or an array that
         is read by slices.
-    reset : bool
+    method : str
+        Name of the public method, for error messages.
+    reset : bool, default=False
         Whether the estimator is being fitted.
 
     Returns
@@ -56,6 +58,7 @@ def check_X(estimator, X, *, reset):
     TypeError
         If `X` is sparse.
     """
+    _check_library(estimator, X, method, reset)
     given = type(X).__name__
     X = as_array(X)
     X, image_shape = flatten_images(X)
@@ -73,24 +76,26 @@ def check_X(estimator, X, *, reset):
     return Rows(array), image_shape
 
 
-def check_codes(X, n_components, name):
+def check_codes(estimator, X, method, n_components):
     """Check latent codes and return them as `Rows`.
 
     Parameters
     ----------
+    estimator : estimator
     X : array-like of shape (n_samples, n_components)
+    method : str
+        Name of the public method, for error messages.
     n_components : int
-    name : str
-        Class of the estimator.
     """
+    _check_library(estimator, X, method, reset=False)
     given, X = type(X).__name__, as_array(X)
     with _readable_errors(given):
         codes = check_array(X, order="C", ensure_all_finite=False)
     _refuse_other_types(codes.dtype, given)
     if codes.shape[1] != n_components:
         raise ValueError(
-            f"X has {codes.shape[1]} columns, but {name} expects latent codes with "
-            f"{n_components} components, as transform returns them."
+            f"X has {codes.shape[1]} columns, but {type(estimator).__name__} expects "
+            f"latent codes with {n_components} components, as transform returns them."
         )
     return Rows(codes)
 
@@ -260,6 +265,16 @@ def refuse_sparse(X):
         )
 
 
+def _check_library(estimator, X, method, reset):
+    """Remember which array library `X` is of, or compare it with the one in `fit`."""
+    dispatches = get_config()["array_api_dispatch"]
+    if reset:
+        estimator._namespace = array_api.namespace(X) if dispatches else "numpy"
+    elif dispatches:
+        caller = f"{type(estimator).__name__}.{method}"
+        array_api.check_same_namespace(X, estimator._namespace, caller)
+
+
 def _check_out_of_core(estimator, X, reset):
     kind = type(X).__name__
     if not all(isinstance(side, int | np.integer) for side in X.shape):
@@ -314,7 +329,7 @@ def _readable_errors(given):
                 "same number of features."
             ) from error
         if any(sign in text for sign in NOT_NUMBERS_SIGNS):
-            raise ValueError(_not_numbers_message(given)) from error
+            raise type(error)(f"{_not_numbers_message(given)} ({error})") from error
         if DUPLICATES_SIGN in text:
             raise ValueError(
                 f"X, a {given}, has duplicate column names; they must be unique."
