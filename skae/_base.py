@@ -706,12 +706,19 @@ class BaseAutoencoder(
                 "Name one: fit_density(X, 'gaussian_mixture')."
             )
         caller = f"{type(self).__name__}.fit_density"
-        rule = self._parameter_rules["latent_density"]
-        check_value(caller, "latent_density", latent_density, rule)
+        rules = self._parameter_rules
+        check_value(caller, "latent_density", latent_density, rules["latent_density"])
+        check_value(caller, "random_state", self.random_state, rules["random_state"])
         rows, _ = check_X(self, X, "fit_density")
         rng = make_random_state(self.random_state)
         index = choose_samples(rows, latent_density, rng)
         codes, _ = self._run(rows.take(index), [self.encoder_])
+        largest = np.abs(codes).max()
+        if not largest <= np.finfo(np.float32).max:
+            raise ValueError(
+                f"X has latent codes as large as {largest:.3g}, beyond the range of "
+                "float32, in which they are decoded. Scale X as the training data."
+            )
         self._set_density(codes, latent_density, rng)
         return self
 

@@ -227,7 +227,10 @@ def check_error(call, error, estimator):
         named |= any(w in message for w in (*SKLEARN_WORDS, type(estimator).__name__))
     if not named:
         yield f"does not name {', '.join(call.bad) or 'anything'}"
-    if any(smell in message for smell in SMELLS):
+    own_words = re.sub(
+        r" \([^()]*\)\.?$", "", message
+    )  # the cause may be quoted at the end
+    if any(smell in own_words for smell in SMELLS):
         yield "says what is meant for the developer"
     by_us = frames[-1].filename.startswith(CHECKED_BY)
     if not (by_us and frames[-1].line.startswith("raise")):

@@ -329,7 +329,10 @@ def _readable_errors(given):
                 "same number of features."
             ) from error
         if any(sign in text for sign in NOT_NUMBERS_SIGNS):
-            raise type(error)(f"{_not_numbers_message(given)} ({error})") from error
+            message = _not_numbers_message(given)
+            if isinstance(error, TypeError):  # scikit-learn's checks expect its words
+                raise TypeError(f"{message} ({error})") from error
+            raise ValueError(message) from error
         if DUPLICATES_SIGN in text:
             raise ValueError(
                 f"X, a {given}, has duplicate column names; they must be unique."

@@ -30,6 +30,8 @@ MAX_PRODUCTS = 1e10
 N_CENTRE_CODES = 3_000
 N_FIRST_CODES = 12_000
 N_KMEANS_ITERATIONS = 3
+# With k components, k-means starts so many times over k, at least once.
+N_KMEANS_STARTS = 15
 # Codes whose monomials are computed at a time; more would not fit in the caches.
 CHUNK_SIZE = 256
 
@@ -207,41 +209,48 @@ def _fit_group(X, n_components, max_iter, rng, prior):
 
 def _fit_whitened(whitened, n_components, max_iter, rng):
     """Fit a mixture to codes in random order that have unit covariance."""
-    codes = torch.from_numpy(np.ascontiguousarray(whitened.T))  # (n_features, n_samples)
-    rows = codes.float()
+    precise = torch.from_numpy(np.ascontiguousarray(whitened.T))
+    rows = precise.float()  # (n_features, n_samples)
     n_first = max(N_FIRST_CODES, 2 * n_components)
-    centres = _kmeans(rows[:, :n_first], n_components, rng)
-    mixture = _clusters(rows[:, :n_first], centres)
-    pooled = torch.tensordot(mixture[0], mixture[2], dims=1)
-    if torch.linalg.eigvalsh(pooled)[0] < MIN_FLOAT32_VARIANCE:
-        rows = codes
-        mixture = _clusters(rows[:, :n_first], centres.double())
-    for iteration in range(max_iter):
-        part = rows[:, :n_first] if iteration < max_iter // 2 else rows
-        responsibilities = _e_step(*mixture, rows.dtype)
-        mixture = _m_step(_weighted_sums(part, responsibilities), len(rows))
+    responsibilities = _kmeans(rows[:, :n_first], n_components, rng)
+    for iteration in range(max_iter + 1):
+        n_used = n_first if iteration <= max_iter // 2 else len(whitened)
+        if iteration > 0:
+            responsibilities = _e_step(*mixture, rows.dtype)
+        mixture = _m_step(rows[:, :n_used], responsibilities)
+        if rows is not precise and _is_narrow(*mixture):
+            rows = precise
+            mixture = _m_step(rows[:, :n_used], responsibilities)
     weights, _, covariances = mixture
     covariances.diagonal(dim1=1, dim2=2).add_(MIN_COMPONENT_VARIANCE)
     is_used = weights > 0
-    return tuple(part[is_used].numpy() for part in mixture)
+    return tuple(array[is_used].numpy() for array in mixture)
+
+
+def _is_narrow(weights, _, covariances):
+    """Return whether the components are too narrow for sums in float32."""
+    pooled = torch.tensordot(weights, covariances, dims=1)
+    return torch.linalg.eigvalsh(pooled)[0] < MIN_FLOAT32_VARIANCE
 
 
 def _kmeans(rows, n_components, rng):
-    """Return centres by a few iterations of k-means from k-means++."""
+    """Return a function from codes to one-hot labels, by a few iterations of k-means.
+
+    A few components often start badly, and are quick to start again.
+    """
     few = rows[:, : max(N_CENTRE_CODES, 2 * n_components)].T.numpy()
-    centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
-    centres = torch.from_numpy(centres)
-    for _ in range(N_KMEANS_ITERATIONS):
-        labels = _nearest(rows, centres)
-        counts = labels.sum(dim=1)[:, None]
-        centres = torch.where(counts > 0, labels @ rows.T / counts.clamp(1), centres)
-    return centres
-
-
-def _clusters(rows, centres):
-    """Return the weights, means and covariances of the clusters of k-means."""
-    sums = _weighted_sums(rows, lambda chunk, _: _nearest(chunk, centres))
-    return _m_step(sums, len(rows))
+    best, least = None, np.inf
+    for _ in range(max(1, N_KMEANS_STARTS // n_components)):
+        centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
+        centres = torch.from_numpy(centres)
+        for _ in range(N_KMEANS_ITERATIONS):
+            labels = _nearest(rows, centres)
+            counts = labels.sum(dim=1)[:, None]
+            centres = torch.where(counts > 0, labels @ rows.T / counts.clamp(1), centres)
+        inertia = torch.cdist(rows.T, centres).min(dim=1).values.square().sum()
+        if inertia < least:
+            best, least = centres, inertia
+    return lambda chunk, _: _nearest(chunk.to(best.dtype), best)
 
 
 def _nearest(rows, centres):
@@ -249,36 +258,6 @@ def _nearest(rows, centres):
     distances = centres.square().sum(dim=1)[:, None] - 2 * centres @ rows
     nearest = distances.argmin(dim=0, keepdim=True)
     return torch.zeros_like(distances).scatter_(0, nearest, 1.0)
-
-
-def _weighted_sums(rows, responsibilities):
-    """Return sums of monomials, weighted by responsibilities.
-
-    Parameters
-    ----------
-    rows : tensor of shape (n_features, n_samples)
-    responsibilities : callable
-        Takes codes and their monomials, returns (n_components, n_samples).
-
-    Returns
-    -------
-    sums : float64 tensor of shape (n_components, n_monomials)
-    """
-    sums = 0.0
-    for chunk in rows.split(CHUNK_SIZE, dim=1):
-        monomials = _monomials(chunk)
-        sums = sums + (responsibilities(chunk, monomials) @ monomials.T).double()
-    return sums
-
-
-def _monomials(rows):
-    """Return the products of each two features, the features, and one.
-
-    The shape is (n_monomials, n_samples).
-    """
-    first, second = _pairs(len(rows))
-    ones = rows.new_ones(1, rows.shape[1])
-    return torch.cat([rows[first] * rows[second], rows, ones])
 
 
 def _e_step(weights, means, covariances, dtype):
@@ -289,7 +268,7 @@ def _e_step(weights, means, covariances, dtype):
     coefficients = _coefficients(weights, means, covariances).to(dtype)
 
     def responsibilities(_, monomials):
-        shares = torch.softmax(coefficients @ monomials, dim=0)
+        shares = torch.softmax(coefficients @ monomials.to(dtype), dim=0)
         # Products with denormal numbers are slow.
         return nn.functional.threshold(shares, NEGLIGIBLE, 0.0, inplace=True)
 
@@ -308,8 +287,25 @@ def _coefficients(weights, means, covariances):
     return torch.cat([-squares, linear, constants[:, None]], dim=1)
 
 
-def _m_step(sums, n_features):
-    """Return weights, means and covariances from weighted sums of monomials."""
+def _m_step(rows, responsibilities):
+    """Return the weights, means and covariances that maximize the posterior.
+
+    Parameters
+    ----------
+    rows : tensor of shape (n_features, n_samples)
+        Codes. Sums have their precision, apart from the totals, which are in float64.
+    responsibilities : callable
+        Takes codes and their monomials, returns (n_components, n_samples).
+
+    Returns
+    -------
+    weights, means, covariances : float64 tensor
+    """
+    n_features, sums = len(rows), 0.0
+    for chunk in rows.split(CHUNK_SIZE, dim=1):
+        monomials = _monomials(chunk)
+        shares = responsibilities(chunk, monomials).to(rows.dtype)
+        sums = sums + (shares @ monomials.T).double()  # (n_components, n_monomials)
     counts, means = sums[:, -1], sums[:, -1 - n_features : -1]
     means = means / counts.clamp(1e-9)[:, None]
     first, second = _pairs(n_features)
@@ -317,6 +313,16 @@ def _m_step(sums, n_features):
     scatter[:, first, second] = scatter[:, second, first] = sums[:, : len(first)]
     scatter -= counts[:, None, None] * means[:, :, None] * means[:, None, :]
     return counts / counts.sum(), means, _shrunk_covariances(counts, scatter)
+
+
+def _monomials(rows):
+    """Return the products of each two features, the features, and one.
+
+    The shape is (n_monomials, n_samples).
+    """
+    first, second = _pairs(len(rows))
+    ones = rows.new_ones(1, rows.shape[1])
+    return torch.cat([rows[first] * rows[second], rows, ones])
 
 
 def _shrunk_covariances(counts, scatter):
