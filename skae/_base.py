@@ -332,9 +332,9 @@ class BaseAutoencoder(
             if "allocate" not in str(error):
                 raise
             raise MemoryError(
-                f"The networks of {self!r} for {self.n_features_in_} features do not fit "
-                f"into memory. torch reports: {error}. Use fewer n_components or smaller "
-                "layers."
+                f"The networks of {type(self).__name__} for {self.n_features_in_} "
+                f"features and n_components={self.n_components} do not fit into memory. "
+                f"torch reports: {error}. Use fewer n_components or smaller layers."
             ) from error
         finally:
             drawing.close()

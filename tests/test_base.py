@@ -193,11 +193,11 @@ def test_no_method_changes_x(make_any, digits):
     np.testing.assert_array_equal(X, before)
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 31, 33, 65])
+@pytest.mark.parametrize("n_samples", [1, 2, 31, 33])
 def test_any_number_of_samples_is_learnt(make_any, digits, n_samples):
     """One sample, fewer than a batch, and one sample left over after full batches."""
     X = digits[:n_samples]
-    params = {"max_epochs": 100, "hidden_layer_sizes": (64,), "lr": 0.01}
+    params = {"max_epochs": 60, "hidden_layer_sizes": (64,), "lr": 0.02}
     ae = make_any(batch_size=32, **params).fit(X)
     assert ae.transform(X).shape == (n_samples, 4)
     # So few steps of a variational model learn little more than the mean.

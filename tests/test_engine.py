@@ -23,8 +23,10 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 
+import skae
+from skae import DenseAutoencoder
 from skae._training import net as engine
-from skae.exceptions import StopTraining
+from skae.exceptions import LargeNetworkWarning, StopTraining
 
 # --- steps and epochs --------------------------------------------------------------
 
@@ -457,6 +459,35 @@ def test_a_device_without_memory_says_what_was_needed(digits, epoch, n_kept):
     ):
         ae.fit(digits)
     assert getattr(ae, "n_iter_", None) == n_kept
+
+
+def test_data_that_become_nan_during_a_fit_are_named_by_their_rows(digits):
+    X = digits.astype(np.float32)
+
+    class Spoils(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            X[[3, 7]] = np.nan
+
+    ae = small_dense(max_epochs=5, callbacks=[Spoils()])
+    with pytest.raises(ValueError, match="X contains NaN, in rows 3, 7"):
+        ae.fit(X)
+
+
+def test_networks_far_too_large_for_the_data_are_warned_of(digits, monkeypatch):
+    monkeypatch.setattr(skae._base, "LARGE_NETWORK", 1_000)
+    with pytest.warns(LargeNetworkWarning, match=r"2,276 parameters for 64 values"):
+        small_dense().fit(digits[:1])
+    small_dense().fit(digits)  # 12,800 values
+
+
+def test_networks_beyond_all_memory_are_an_error_that_names_them(digits):
+    class Huge(DenseAutoencoder):
+        def _build_networks(self, n_features):
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    message = r"Huge for 64 features and n_components=9 .*can't allocate.*Use fewer"
+    with pytest.raises(MemoryError, match=message):
+        Huge(n_components=9).fit(digits)
 
 
 def test_values_too_large_to_square_are_divergence():

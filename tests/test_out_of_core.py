@@ -211,6 +211,13 @@ def test_rows_that_are_gone_are_named(digits):
         small_dense().fit(Growing(X))
 
 
+def test_unknown_sizes_are_named_with_the_way_out(digits):
+    X = Sliced(digits)
+    X.shape = (float("nan"), 64)  # as a dask array's after a filter
+    with pytest.raises(ValueError, match=r"unknown sizes.*compute_chunk_sizes\(\)"):
+        small_dense().fit(X)
+
+
 def test_a_map_of_one_dimension_is_no_table(memory_map, digits):
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
         small_dense().fit(memory_map(digits[0]))
