@@ -61,8 +61,9 @@ MEMORY_LIMIT = 6 * 2**30
 
 
 # Calls that are made less often; the first are no methods.
-RARE = ("clone", "pickle", "deepcopy", "repr", "html", "get_feature_names_out")
-RARE += ("set_output", "summary")
+RARE = {"clone", "pickle", "deepcopy", "repr", "html", "set_output", "summary"}
+# Parameters that may make weights huge: what they reconstruct is then not finite.
+STEERING = ("lr", "weight_decay", "beta", "latent_penalty_weight", "noise_level")
 
 
 class Session:
@@ -77,6 +78,7 @@ class Session:
         self.n_components = 0
         self.output = "default"
         self.is_changed = False  # since the last training
+        self.is_wild = False  # trained with such parameters that weights may be huge
         self.estimator.set_params(**self.defaults | self.random_params())
         if isinstance(self.estimator, OddAutoencoder):
             self.estimator.set_params(batch_size=int(self.rng.integers(1, 14)))
@@ -160,6 +162,8 @@ class Session:
         def check(result):
             if not resumes:
                 self.form, self.n_components = data.form, int(estimator.n_components)
+            unusual = [self.verdicts.get(name, True) for name in STEERING]
+            self.is_wild |= None in (*unusual, data.works)
             if method == "fit_transform":
                 self.check_codes(result, data)
                 codes = estimator.transform(data.value)
@@ -184,8 +188,7 @@ class Session:
         params = dict.fromkeys(bad, 1) or self.random_params()
         call = self.method_call(method, [], bad=bad, **params)
         call.unfitted, call.unsure, call.changes = False, False, ("params",)
-        if "device" in params:  # is used when the model is
-            call.changes += ("transform", "density")
+        call.changes += ("transform", "density") if "device" in params else ()
         return call
 
     # Reading
@@ -203,8 +206,7 @@ class Session:
             unsure=any(d.works is None for d in data),
             unfitted=self.form is None,
         )
-        if self.verdicts.get("device", True) is not True:
-            call.unsure = True
+        call.unsure |= self.is_wild or self.verdicts.get("device", True) is not True
         names = getattr(self.estimator, "feature_names_in_", ["f0"])
         call.unsure |= bool(data) and names[0] != "f0"
         return call
@@ -251,9 +253,8 @@ class Session:
         return call
 
     def call_inverse_transform(self, method):
-        n_components = self.n_components or 2
-        n_components += self.chance(0.1)
-        data = make_data(self.rng, (int(n_components),))
+        n_components = (self.n_components or 2) + int(self.chance(0.1))
+        data = make_data(self.rng, (n_components,))
         if self.form and n_components != self.n_components and data.works:
             data.works = False
         call = self.method_call(method, [data])
@@ -361,11 +362,12 @@ class Session:
     # What scikit-learn asks of every estimator
 
     def call_get_feature_names_out(self, method):
+        def check(names):
+            is_right = names.shape == (self.n_components,) and names.dtype == object
+            expect(is_right, f"is {names!r}")
+
         call = self.method_call(method, [])
-        call.check = lambda names: expect(
-            names.shape == (self.n_components,) and names.dtype == object,
-            f"are {names!r}",
-        )
+        call.check = check
         return call
 
     def call_set_output(self, method):

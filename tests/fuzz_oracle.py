@@ -293,7 +293,7 @@ def perform(estimator, call, environment):
             result = call.run()
         except (Exception, Hang) as raised:
             error = raised
-        after = global_state()
+        after, promised = global_state(), sklearn.get_config()["assume_finite"]
         try:
             if error is None:
                 expect(not call.bad, f"accepts {', '.join(call.bad)}")
@@ -317,6 +317,8 @@ def perform(estimator, call, environment):
     elif error is not None and changed:
         problems += [f"leaves {half}" for half in unfinished(estimator, after)]
     for warning in caught:
+        if promised and issubclass(warning.category, RuntimeWarning):
+            continue  # X may be anything then
         if not is_expected(warning.message, warning.category):
             text = f"{warning.category.__name__}: {warning.message}"
             problems.append(f"warns: {text[:200]}")

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 import torch
-from helpers import small_dense
+from helpers import small_dense, small_dense_variational
 from observed import assert_unfitted, observed
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
@@ -194,11 +194,12 @@ def test_no_method_changes_x(make_any, digits):
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 31, 33])
-def test_any_number_of_samples_is_learnt(make_any, digits, n_samples):
+@pytest.mark.parametrize("make", [small_dense, small_dense_variational])
+def test_any_number_of_samples_is_learnt(digits, make, n_samples):
     """One sample, fewer than a batch, and one sample left over after full batches."""
     X = digits[:n_samples]
-    params = {"max_epochs": 60, "hidden_layer_sizes": (64,), "lr": 0.02}
-    ae = make_any(batch_size=32, **params).fit(X)
+    params = {"max_epochs": 100, "hidden_layer_sizes": (64,), "lr": 0.01}
+    ae = make(batch_size=32, **params).fit(X)
     assert ae.transform(X).shape == (n_samples, 4)
     # So few steps of a variational model learn little more than the mean.
     share = 1.1 if hasattr(ae, "posterior") else 0.85
@@ -342,7 +343,7 @@ def test_a_bounded_output_warns_of_data_far_outside(make_small, name, interval):
 # --- invalid X -----------------------------------------------------------------
 
 NAN = np.array([[0.0, 1.0], [np.nan, 1.0]])
-TEXT = "X, a .*, contains values (of type .* )?that are not real numbers.*OneHotEncoder.*OrdinalEncoder"
+TEXT = "X, a .*, contains values (of type .* )?that are not real numbers.*OneHotEncoder"
 TENSOR = torch.ones(3, 4)
 DATE = datetime.date(2020, 1, 1)
 BAD_X = {

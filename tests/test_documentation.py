@@ -51,7 +51,7 @@ FUNCTIONS = [
     *METHODS,
 ]
 
-# What CONTRIBUTING's glossary replaces. Spaces stand for any white space.
+# What CONTRIBUTING's glossary replaces. A space matches any white space.
 AVOIDED = [
     r"(is|are|was|were) not there",
     r"is not what it must be",

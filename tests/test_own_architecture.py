@@ -218,7 +218,7 @@ def test_batch_normalization_trains_with_any_number_of_samples(digits, n_samples
 @pytest.mark.parametrize("params", [{}, {"batch_size": 1}])
 def test_batch_normalization_of_one_sample_is_named(digits, params):
     ae = own(nn.BatchNorm1d).set_params(**params)
-    with pytest.raises(ValueError, match=r"batch normalization.* Use a larger batch_size"):
+    with pytest.raises(ValueError, match=r"batch normalization.* a larger batch_size"):
         ae.fit(digits[: 5 if params else 1])
 
 

@@ -15,7 +15,9 @@ def namespace(X):
         return "numpy"
     if isinstance(X, torch.Tensor):
         return "torch"
-    if isinstance(X, np.ndarray | np.generic) or not hasattr(X, "__array_namespace__"):
+    if isinstance(X, np.ndarray | np.generic | type):
+        return "numpy"
+    if not hasattr(X, "__array_namespace__"):
         return "numpy"
     return X.__array_namespace__().__name__
 

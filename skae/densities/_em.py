@@ -32,8 +32,10 @@ N_FIRST_CODES = 12_000
 N_KMEANS_ITERATIONS = 3
 # With k components, k-means starts so many times over k, at least once.
 N_KMEANS_STARTS = 15
-# Codes whose monomials are computed at a time; more would not fit in the caches.
-CHUNK_SIZE = 256
+# Monomials that are computed at a time, of at least so many codes; more do not fit in
+# the caches.
+CHUNK_VALUES = 2**18
+MIN_CHUNK_CODES = 256
 
 # Variance that the E-steps add to a component at the origin of the whitened codes. It
 # is larger than the rounding errors of the products.
@@ -212,10 +214,10 @@ def _fit_whitened(whitened, n_components, max_iter, rng):
     precise = torch.from_numpy(np.ascontiguousarray(whitened.T))
     rows = precise.float()  # (n_features, n_samples)
     n_first = max(N_FIRST_CODES, 2 * n_components)
-    responsibilities = _kmeans(rows[:, :n_first], n_components, rng)
+    mixture, responsibilities = None, _kmeans(rows[:, :n_first], n_components, rng)
     for iteration in range(max_iter + 1):
         n_used = n_first if iteration <= max_iter // 2 else len(whitened)
-        if iteration > 0:
+        if mixture is not None:
             responsibilities = _e_step(*mixture, rows.dtype)
         mixture = _m_step(rows[:, :n_used], responsibilities)
         if rows is not precise and _is_narrow(*mixture):
@@ -239,17 +241,19 @@ def _kmeans(rows, n_components, rng):
     A few components often start badly, and are quick to start again.
     """
     few = rows[:, : max(N_CENTRE_CODES, 2 * n_components)].T.numpy()
+    n_starts = max(1, N_KMEANS_STARTS // n_components)
     best, least = None, np.inf
-    for _ in range(max(1, N_KMEANS_STARTS // n_components)):
+    for _ in range(n_starts):
         centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
         centres = torch.from_numpy(centres)
         for _ in range(N_KMEANS_ITERATIONS):
             labels = _nearest(rows, centres)
             counts = labels.sum(dim=1)[:, None]
             centres = torch.where(counts > 0, labels @ rows.T / counts.clamp(1), centres)
-        inertia = torch.cdist(rows.T, centres).min(dim=1).values.square().sum()
-        if inertia < least:
-            best, least = centres, inertia
+        if n_starts > 1:
+            inertia = torch.cdist(rows.T, centres).amin(dim=1).square().sum()
+            centres, least = (centres, inertia) if inertia < least else (best, least)
+        best = centres
     return lambda chunk, _: _nearest(chunk.to(best.dtype), best)
 
 
@@ -302,13 +306,14 @@ def _m_step(rows, responsibilities):
     weights, means, covariances : float64 tensor
     """
     n_features, sums = len(rows), 0.0
-    for chunk in rows.split(CHUNK_SIZE, dim=1):
+    first, second = _pairs(n_features)
+    chunk_size = max(CHUNK_VALUES // len(first), MIN_CHUNK_CODES)
+    for chunk in rows.split(chunk_size, dim=1):
         monomials = _monomials(chunk)
         shares = responsibilities(chunk, monomials).to(rows.dtype)
         sums = sums + (shares @ monomials.T).double()  # (n_components, n_monomials)
     counts, means = sums[:, -1], sums[:, -1 - n_features : -1]
     means = means / counts.clamp(1e-9)[:, None]
-    first, second = _pairs(n_features)
     scatter = sums.new_zeros(len(sums), n_features, n_features)
     scatter[:, first, second] = scatter[:, second, first] = sums[:, : len(first)]
     scatter -= counts[:, None, None] * means[:, :, None] * means[:, None, :]
