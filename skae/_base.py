@@ -400,11 +400,6 @@ class BaseAutoencoder(
         if not needed:
             return None
         codes = self._encode_training_data(rows if return_codes else rows.take(index))
-        if not np.isfinite(codes).all():
-            raise Divergence(
-                "Training diverged: latent codes of X are NaN or infinite. Scale X, for "
-                f"example with StandardScaler, or lower lr={float(self.lr):g}."
-            )
         if warn:
             self._warn_about_codes()
         in_density = codes[index] if return_codes and index is not None else codes
@@ -652,7 +647,7 @@ class BaseAutoencoder(
             X,
             [self.encoder_, self.decoder_],
             squared_errors,
-            convert=_as_scores,
+            convert=np.negative,
         )
 
     def score(self, X: ArrayLike, y: object = None) -> float:
@@ -891,7 +886,15 @@ class BaseAutoencoder(
 
     def _run(self, rows, modules, function=None):
         """Return the results of modules for checked samples, and the samples' range."""
-        return run_in_chunks(rows, resolve_device_or_cpu(self.device), modules, function)
+        device = resolve_device_or_cpu(self.device)
+        results, value_range = run_in_chunks(rows, device, modules, function)
+        if not np.isfinite(results).all():
+            raise Divergence(
+                "The networks return NaN or infinite values for X. Scale X as the "
+                "training data; if it is the training data, training has diverged: fit "
+                f"with a lower learning rate than lr={shown(self.lr)}."
+            )
+        return results, value_range
 
     def _decode(self, codes):
         return self._in_fitted_form(self._run(codes, [self.decoder_])[0])
@@ -939,12 +942,3 @@ class BaseAutoencoder(
         tags.input_tags.three_d_array = True
         tags.array_api_support = True
         return tags
-
-
-def _as_scores(errors):
-    if not np.isfinite(errors).all():
-        raise ValueError(
-            "X contains values so large that their squared reconstruction errors are not "
-            f"finite in {errors.dtype}. Scale X as the training data."
-        )
-    return -errors

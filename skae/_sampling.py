@@ -33,7 +33,8 @@ def log_density(density, codes):
             f"density_ is a {name}, which has no score_samples. Fit one that has: "
             "fit_density(X, 'gaussian_mixture')."
         )
-    values = np.asarray(density.score_samples(codes))
+    with np.errstate(over="ignore"):  # codes beyond float32 have the lowest density
+        values = np.asarray(density.score_samples(codes))
     if values.shape != (len(codes),) or values.dtype.kind not in "fiu":
         raise ValueError(
             f"{name}.score_samples returned {values.dtype} of shape {values.shape}; must "

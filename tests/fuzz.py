@@ -280,8 +280,9 @@ class Session:
         def check(score):
             expect(type(score) is float and -math.inf < score <= 0, f"is {score!r}")
             with sklearn.config_context(array_api_dispatch=False):
-                scores = self.estimator.score_samples(data.value)
-            mean = float(np.mean(scores, dtype=np.float64))
+                mean = float(
+                    np.mean(self.estimator.score_samples(data.value), dtype="f8")
+                )
             expect(math.isclose(score, mean, rel_tol=1e-4), f"is {score}, not {mean}")
 
         call.check = check
@@ -419,9 +420,6 @@ class Session:
         call = self.call_deepcopy(method)
         call.run = lambda: pickle.loads(pickle.dumps(self.estimator))
         return call
-
-
-# The command ---------------------------------------------------------------------------
 
 
 def say(text):

@@ -51,6 +51,7 @@ SMELLS = (
 SKLEARN_WORDS = (
     *("2D array", "2-dimensional container", "Found array", "Complex data", "np.matrix"),
     *("feature names", "Sparse data", "not a supported array type", "non-scalar array"),
+    "Fitting the mixture model failed",
 )
 
 # Attributes that are compared by what they show.

@@ -32,10 +32,10 @@ N_FIRST_CODES = 12_000
 N_KMEANS_ITERATIONS = 3
 # With k components, k-means starts so many times over k, at least once.
 N_KMEANS_STARTS = 15
-# Monomials that are computed at a time, of at least so many codes; more do not fit in
-# the caches.
+# Monomials that are computed at a time, so that they fit in the caches, and the fewest
+# and most codes.
 CHUNK_VALUES = 2**18
-MIN_CHUNK_CODES = 256
+CHUNK_CODES = (256, 4_096)
 
 # Variance that the E-steps add to a component at the origin of the whitened codes. It
 # is larger than the rounding errors of the products.
@@ -250,10 +250,11 @@ def _kmeans(rows, n_components, rng):
             labels = _nearest(rows, centres)
             counts = labels.sum(dim=1)[:, None]
             centres = torch.where(counts > 0, labels @ rows.T / counts.clamp(1), centres)
+        inertia = 0.0
         if n_starts > 1:
             inertia = torch.cdist(rows.T, centres).amin(dim=1).square().sum()
-            centres, least = (centres, inertia) if inertia < least else (best, least)
-        best = centres
+        if inertia < least:
+            best, least = centres, inertia
     return lambda chunk, _: _nearest(chunk.to(best.dtype), best)
 
 
@@ -307,8 +308,8 @@ def _m_step(rows, responsibilities):
     """
     n_features, sums = len(rows), 0.0
     first, second = _pairs(n_features)
-    chunk_size = max(CHUNK_VALUES // len(first), MIN_CHUNK_CODES)
-    for chunk in rows.split(chunk_size, dim=1):
+    chunk_size = np.clip(CHUNK_VALUES // len(first), *CHUNK_CODES)
+    for chunk in rows.split(int(chunk_size), dim=1):
         monomials = _monomials(chunk)
         shares = responsibilities(chunk, monomials).to(rows.dtype)
         sums = sums + (shares @ monomials.T).double()  # (n_components, n_monomials)
