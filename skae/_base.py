@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -26,7 +27,7 @@ from skae._sampling import choose_samples, log_density
 from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
-from skae._training.net import AutoencoderNet, Divergence
+from skae._training.net import AutoencoderNet
 from skae._validation import (
     MAX_SIZE,
     check_parameters,
@@ -37,7 +38,7 @@ from skae._validation import (
 )
 from skae.densities._choose import make_density
 from skae.densities._draws import check_n_samples, check_random_seed, draw
-from skae.exceptions import LargeNetworkWarning, warn
+from skae.exceptions import LargeNetworkWarning, NonFiniteError, warn
 from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, squared_errors
 from skae.nn.corruption import make_corruption
 from skae.nn.losses import LatentPenalty, ReconstructionLoss, combine_losses
@@ -202,7 +203,7 @@ class BaseAutoencoder(
         vars(draft).update(vars(self))
         try:
             codes = draft._train(X, partial, return_codes)
-        except Divergence:
+        except NonFiniteError:
             raise
         except BaseException:
             if not partial and draft._use_last_epoch(fitted=self):
@@ -856,8 +857,10 @@ class BaseAutoencoder(
 
     # One way to run the networks --------------------------------------------------
 
-    def _apply(self, method, X, modules, function=None, convert=None):
-        """Check `X`, run modules on it, convert the result back, warn about the range.
+    def _apply(self, method, X, modules, function=None, *, convert=None):
+        """Check `X`, run modules on it and convert the result back.
+
+        A method that runs the decoder warns if `X` exceeds the range of its output.
 
         Parameters
         ----------
@@ -880,7 +883,7 @@ class BaseAutoencoder(
     def _checked_run(self, method, X, modules, function=None):
         rows, _ = check_X(self, X, method)
         results, value_range = self._run(rows, modules, function)
-        if len(modules) > 1:  # there are reconstructions, and so a range of outputs
+        if self.decoder_ in modules:
             warn_out_of_range(*value_range, self.output_activation_)
         return results
 
@@ -888,8 +891,8 @@ class BaseAutoencoder(
         """Return the results of modules for checked samples, and the samples' range."""
         device = resolve_device_or_cpu(self.device)
         results, value_range = run_in_chunks(rows, device, modules, function)
-        if not np.isfinite(results).all():
-            raise Divergence(
+        if not get_config()["assume_finite"] and not np.isfinite(results).all():
+            raise NonFiniteError(
                 "The networks return NaN or infinite values for X. Scale X as the "
                 "training data; if it is the training data, training has diverged: fit "
                 f"with a lower learning rate than lr={shown(self.lr)}."

@@ -1,4 +1,4 @@
-"""The warnings of skae, and the exception by which a callback stops training."""
+"""The warnings and exceptions of skae."""
 
 import sys
 import warnings
@@ -7,6 +7,7 @@ __all__ = [
     "DeviceUnavailableWarning",
     "ImageShapeWarning",
     "LargeNetworkWarning",
+    "NonFiniteError",
     "OutputRangeWarning",
     "PosteriorCollapseWarning",
     "StopTraining",
@@ -31,6 +32,10 @@ class StopTraining(Exception):
     ...         if net.history[-1, "train_loss"] < self.loss:
     ...             raise StopTraining
     """
+
+
+class NonFiniteError(ValueError):
+    """Training has diverged, or a fitted model has returned NaN or infinite values."""
 
 
 class ImageShapeWarning(UserWarning):

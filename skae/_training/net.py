@@ -24,7 +24,7 @@ from skae._training.callbacks import (
 from skae._training.manual_gradient import manual_gradient
 from skae._training.optimizers import STEPS_BETWEEN_FLUSHES, flush_denormals
 from skae._training.precision import autocast, float32_products
-from skae.exceptions import StopTraining
+from skae.exceptions import NonFiniteError, StopTraining
 from skae.nn.autoencoder import Autoencoder
 from skae.nn.copying import copy_module
 
@@ -68,10 +68,6 @@ class RowsDataset(Dataset):
         )
         [(row, _)] = Batches(self.source, 1, index=index[[number]])
         return row[0], row[0]
-
-
-class Divergence(ValueError):
-    """The loss or a weight has become NaN or infinite."""
 
 
 class AutoencoderNet(NeuralNet):
@@ -193,7 +189,7 @@ class AutoencoderNet(NeuralNet):
         try:
             self._train_on_device(rows, epochs)
             self.is_trained_ = True
-        except Divergence:
+        except NonFiniteError:
             rows.range()  # raises, if the cause is that X has changed
             raise
         except ValueError as error:
@@ -441,7 +437,7 @@ class AutoencoderNet(NeuralNet):
         if math.isfinite(loss) and largest < MAX_WEIGHT:
             return
         self.loss_curve_, self.last_epoch_ = [], None
-        raise Divergence(
+        raise NonFiniteError(
             f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
             f"the largest weight {largest:.5g}. Scale X, for example with "
             f"StandardScaler or MinMaxScaler, or lower the learning rate, lr={self.lr:g}."
