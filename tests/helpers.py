@@ -2,7 +2,6 @@
 
 import signal
 
-import numpy as np
 from skorch.callbacks import Callback
 
 from skae import (
@@ -69,31 +68,3 @@ def clipped_texts(figure):
 
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
-
-
-def fingerprint(estimator, X):
-    """What a user can see of a fitted estimator, as bytes and plain values.
-
-    `X` must be such that the estimator can transform it. None if it is not fitted.
-    """
-    if not hasattr(estimator, "n_iter_"):
-        return None
-    codes = estimator.transform(X)
-    samples = b""
-    if estimator.density_ is not None:
-        samples = estimator.sample(3, random_state=0).tobytes()
-    return (
-        codes.tobytes(),
-        estimator.inverse_transform(codes).tobytes(),
-        samples,
-        tuple(estimator.loss_curve_),
-        estimator.validation_loss_curve_ and tuple(estimator.validation_loss_curve_),
-        estimator.n_iter_,
-        len(estimator.history_),
-        estimator.output_activation_,
-        estimator.image_shape_,
-        estimator.n_features_in_,
-        tuple(getattr(estimator, "feature_names_in_", ())),
-        estimator.encoder_.training,
-        np.shape(codes),
-    )

@@ -40,3 +40,31 @@ def assert_unfitted(estimator):
     public = {name: v for name, v in vars(estimator).items() if name[0] != "_"}
     np.testing.assert_equal(public, estimator.get_params(deep=False))
     assert not any(hasattr(estimator, name) for name in ("encoder_", "history_"))
+
+
+def fingerprint(estimator, X):
+    """Return what can be seen of a fitted estimator as one hashable value.
+
+    `X` must be such that the estimator can transform it. None if it is not fitted.
+    """
+    if not hasattr(estimator, "n_iter_"):
+        return None
+    codes = estimator.transform(X)
+    samples = b""
+    if estimator.density_ is not None:
+        samples = estimator.sample(3, random_state=0).tobytes()
+    return (
+        codes.tobytes(),
+        estimator.inverse_transform(codes).tobytes(),
+        samples,
+        tuple(estimator.loss_curve_),
+        estimator.validation_loss_curve_ and tuple(estimator.validation_loss_curve_),
+        estimator.n_iter_,
+        len(estimator.history_),
+        estimator.output_activation_,
+        estimator.image_shape_,
+        estimator.n_features_in_,
+        tuple(getattr(estimator, "feature_names_in_", ())),
+        estimator.encoder_.training,
+        np.shape(codes),
+    )

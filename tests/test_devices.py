@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers import fingerprint, small_dense
+from helpers import small_dense
+from observed import fingerprint
 
 from skae._data.rows import Rows
 from skae._training import inference

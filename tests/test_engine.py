@@ -9,7 +9,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from helpers import Rates, fingerprint, press_ctrl_c, small_dense
+from helpers import Rates, press_ctrl_c, small_dense
+from observed import fingerprint
 from skorch.callbacks import (
     Callback,
     Checkpoint,

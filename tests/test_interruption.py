@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers import fingerprint, small_dense, small_dense_variational
+from helpers import small_dense, small_dense_variational
+from observed import fingerprint
 
 import skae
 

@@ -74,7 +74,9 @@ CASES = [
 def test_a_wrong_value_is_named_in_the_error(estimator, name, value):
     ae = estimator().set_params(**{name: value})
     before = dict(vars(ae))
-    with pytest.raises(ValueError, match=f"{name}=.*(is invalid; must be|is not available)") as error:
+    with pytest.raises(
+        ValueError, match=f"{name}=.*(is invalid; must be|is not available)"
+    ) as error:
         ae.fit(np.zeros((4, 4)))
     assert repr(value)[:40] in str(error.value)
     assert set(vars(ae)) == set(before)
@@ -107,7 +109,9 @@ def test_a_mistyped_name_gets_a_suggestion(name, value, meant):
 
 
 def test_the_message_reads_well():
-    message = "DenseAutoencoder: max_epochs=0 is invalid; must be 'auto', or an integer of"
+    message = (
+        "DenseAutoencoder: max_epochs=0 is invalid; must be 'auto', or an integer of"
+    )
     with pytest.raises(ValueError, match=message):
         DenseAutoencoder(max_epochs=0).fit(np.zeros((4, 4)))
 
