@@ -1,6 +1,7 @@
 """Ctrl-C at any line of skae leaves a whole estimator: as before, or of full epochs."""
 
 import contextlib
+import functools
 import os
 import pickle
 import sys
@@ -54,9 +55,9 @@ def visits(call):
 
 
 def interrupt(number, call):
-    """Call, and interrupt at a line. Caches may have made the call shorter than it was."""
+    """Call, and interrupt at a line; caches may have made the call shorter."""
     with contextlib.suppress(KeyboardInterrupt), InterruptAt(number):
-        call()
+        call(X)
 
 
 def modes():
@@ -115,7 +116,7 @@ def test_fit_leaves_a_whole_model(make, changes):
     for number in numbers if changes.get("noise") else numbers[::3]:
         estimator = pickle.loads(fitted)
         expected = modes()
-        interrupt(number, lambda: estimator.fit(X))
+        interrupt(number, estimator.fit)
         assert modes() == expected
         seen.add(fingerprint(estimator, X))
         assert seen <= wholes, number
@@ -132,10 +133,10 @@ def test_partial_fit_leaves_the_model_as_before_or_one_epoch_on(make):
 
     wholes = {fingerprint(start(), X), fingerprint(start().partial_fit(X), X)}
     estimator = start()
-    for number in visits(lambda: estimator.partial_fit(X))[::2]:
+    for number in visits(functools.partial(estimator.partial_fit, X))[::2]:
         estimator = start()
         expected = modes()
-        interrupt(number, lambda: estimator.partial_fit(X))
+        interrupt(number, estimator.partial_fit)
         assert modes() == expected
         assert fingerprint(estimator, X) in wholes, number
 
@@ -150,6 +151,6 @@ def test_using_a_model_leaves_it_as_it_was(method):
         call(*arguments)
     for number in range(len(watching.places)):
         expected = modes()
-        interrupt(number, lambda: call(*arguments))
+        interrupt(number, lambda _: call(*arguments))
         assert modes() == expected
         assert fingerprint(estimator, X) == before
