@@ -29,6 +29,7 @@ suppress_warnings = ["config.cache"]  # some gallery settings cannot be pickled
 # Markdown
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes = False  # strings such as "relu" keep their quotes
 
 # Docstrings
 default_role = "literal"
@@ -47,7 +48,11 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "skae", "alt_text": "skae home page"},
     "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "index": [],
+        "benchmarks/generation_study": [],  # its table is wide
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],

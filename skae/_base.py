@@ -44,8 +44,8 @@ from skae.nn.corruption import make_corruption
 from skae.nn.losses import LatentPenalty, ReconstructionLoss, combine_losses
 from skae.nn.summary import count_parameters, describe, output_shapes, table
 
-# Networks with more parameters than this, and than so many for each value of X, are
-# rarely meant.
+# Networks with more parameters than this, and with more than LARGE_RATIO for each value
+# in X, are usually a mistake.
 LARGE_NETWORK = 10**8
 LARGE_RATIO = 10
 
@@ -56,12 +56,11 @@ class BaseAutoencoder(
 ):
     """Base class of the autoencoders.
 
-    A subclass defines the networks by one method, ``_build_networks(n_features)``. It
+    A subclass defines the networks in one method, ``_build_networks(n_features)``. It
     returns two `torch.nn.Module`: the encoder, from samples (batch, n_features) to
     latent codes (batch, n_components), and the decoder, from latent codes to samples.
-    Both go without their last activation, which `latent_activation` and
-    `output_activation` add. `BaseVariationalAutoencoder` is the base class of
-    variational autoencoders.
+    Both omit their last activation: `latent_activation` and `output_activation` add it.
+    `BaseVariationalAutoencoder` is the base class of variational autoencoders.
 
     Parameters
     ----------
@@ -122,17 +121,16 @@ class BaseAutoencoder(
         ------
         ValueError
             If a parameter or `X` is invalid, the device is not available, or training
-            diverges (NaN or infinite loss). The estimator is then as before.
+            diverges (NaN or infinite loss). The estimator is then unchanged.
         TypeError
             If `X` is sparse.
         MemoryError
             If the networks do not fit into memory.
         KeyboardInterrupt
-            On Ctrl-C. After at least one full epoch, the estimator is then the model of
-            the last one, without a density; otherwise it is as before.
+            On Ctrl-C. The estimator then holds the model after the last full epoch,
+            without a density. It is unchanged if no epoch was completed.
         Exception
-            An error of the density or a callback. The estimator is then the model of the
-            last full epoch, without a density; before the first one, it is as before.
+            If a callback or the density fails. The estimator is then as after Ctrl-C.
         """
         self._fit(X)
         return self
@@ -151,6 +149,11 @@ class BaseAutoencoder(
         -------
         codes : ndarray of shape (n_samples, n_components)
             The same as ``fit(X).transform(X)``.
+
+        Raises
+        ------
+        ValueError, TypeError, MemoryError
+            As for `fit`.
         """
         codes = self._fit(X, return_codes=True)
         return array_api.like(X, codes)
@@ -186,7 +189,7 @@ class BaseAutoencoder(
             As for `fit`, or if `early_stopping` is True, `callbacks` contains an
             LRScheduler, or `n_components` has changed.
         Exception
-            Any error, and Ctrl-C, leaves the estimator as before.
+            Any other error, and Ctrl-C, leave the estimator unchanged.
         """
         self._fit(X, partial=True)
         return self
@@ -194,10 +197,10 @@ class BaseAutoencoder(
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _fit(self, X, *, partial=False, return_codes=False):
-        """Fit a draft of the estimator, then take it over in one assignment.
+        """Fit a copy of the estimator, then adopt its attributes in one assignment.
 
-        Whatever happens, and wherever Ctrl-C interrupts, the estimator is as before, or
-        a whole model.
+        An error or Ctrl-C, at any line, leaves the estimator unchanged or as a complete
+        model.
         """
         draft = object.__new__(type(self))
         vars(draft).update(vars(self))
@@ -234,7 +237,7 @@ class BaseAutoencoder(
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
     def _use_last_epoch(self, fitted):
-        """Become the model of the last full epoch; return False if there is none."""
+        """Adopt the model after the last full epoch; return False if there is none."""
         net = getattr(self, "_net", None)
         if net is None or net is getattr(fitted, "_net", None):
             return False
@@ -254,7 +257,7 @@ class BaseAutoencoder(
         return rows
 
     def _choose_output_activation(self, rows, *, keep, partial):
-        """Set `output_activation_`; training further keeps what "auto" resolved to."""
+        """Set `output_activation_`; further training keeps what "auto" resolved to."""
         low, high = rows.range()  # checks all values
         wanted = self.output_activation
         if keep and (partial or wanted == "auto"):
@@ -321,7 +324,7 @@ class BaseAutoencoder(
         )
 
     def _build_module(self, generator):
-        """Build the networks from the random numbers of `generator`, and check them."""
+        """Build the networks with random numbers of `generator`, and check them."""
         drawing = DrawFrom(generator)
         try:
             with drawing:
@@ -350,7 +353,7 @@ class BaseAutoencoder(
             )
 
     def _check_outputs(self, module):
-        """Raise a ValueError if a network returns an array of a wrong shape."""
+        """Raise a ValueError if a network returns an array of the wrong shape."""
         sizes = (
             ("encoder", self.n_features_in_, self._n_encoder_outputs()),
             ("decoder", int(self.n_components), self.n_features_in_),
@@ -361,9 +364,10 @@ class BaseAutoencoder(
                 output = getattr(module, name).body(torch.zeros(1, n_in))
                 shape = tuple(getattr(output, "shape", ()))
                 if shape != (1, n_out):
+                    kind = type(output).__name__
                     raise ValueError(
                         f"The {name} of {type(self).__name__}._build_networks returned "
-                        f"an array of shape {shape} for one sample with {n_in} values; "
+                        f"a {kind} of shape {shape} for one sample with {n_in} values; "
                         f"must be (1, {n_out})."
                     )
 
@@ -409,15 +413,15 @@ class BaseAutoencoder(
 
     # Hooks for subclasses ---------------------------------------------------------
 
-    # Whether `_encode_training_data` is to be called without a density, too.
+    # Whether training samples are encoded even if no density is fitted.
     _needs_codes = False
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         """Return the encoder and the decoder, without their last activations.
 
-        The only hook that a new architecture has to define. It may use all parameters
-        of the estimator, `image_shape_` and `output_activation_`. Modules are built from
-        the estimator's `random_state`, and may change their input in place.
+        A new architecture needs to define this hook only. It may use all parameters of
+        the estimator, `image_shape_` and `output_activation_`. Initial weights are drawn
+        with the estimator's `random_state`. Modules may change their input in place.
 
         Parameters
         ----------
@@ -474,11 +478,11 @@ class BaseAutoencoder(
         return [LatentPenalty(self.latent_penalty, float(self.latent_penalty_weight))]
 
     def _encode_training_data(self, rows):
-        """Return the latent codes of training samples, and learn from them if needed."""
+        """Return the latent codes of training samples, and set what depends on them."""
         return self._run(rows, [self.encoder_])[0]
 
     def _warn_about_codes(self):
-        """Warn if the latent codes of a trained model are of no use."""
+        """Warn if the latent codes of a trained model carry no information."""
 
     def _make_density(self, latent_density, rng):
         """Return an unfitted density that takes its random numbers from `rng`."""
@@ -551,8 +555,8 @@ class BaseAutoencoder(
         -------
         table : str
             Layers, their output shapes for one sample, and their numbers of parameters.
-            Activations, and whatever else keeps the shape, follow the layer before them
-            in its line. Parameters that two layers share are counted once.
+            Activations, and other layers without parameters that keep the shape, are
+            in the line of the layer before them. Shared parameters are counted once.
 
         Raises
         ------
@@ -641,7 +645,7 @@ class BaseAutoencoder(
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            In squared units of `X`, at most 0; higher is better reconstructed.
+            In squared units of `X`, at most 0; higher means a better reconstruction.
         """
         return self._apply(
             "score_samples",
@@ -681,17 +685,17 @@ class BaseAutoencoder(
         X : array-like of shape (n_samples, n_features)
             Samples, or images of the shape in `fit`.
         latent_density : str or density, default=None
-            As the parameter of this name; None takes that one.
+            As for the parameter of the estimator; None uses that parameter.
 
         Returns
         -------
         self : object
-            The estimator, with another `density_`.
+            The estimator, with a new `density_`.
 
         Raises
         ------
         ValueError
-            If `latent_density` is invalid. `density_` is then as before.
+            If `latent_density` or `X` is invalid. `density_` is then unchanged.
         """
         check_is_fitted(self)
         if latent_density is None:
@@ -699,7 +703,7 @@ class BaseAutoencoder(
         if latent_density is None:
             raise ValueError(
                 f"{type(self).__name__} has latent_density=None, which fits no density. "
-                "Name one: fit_density(X, 'gaussian_mixture')."
+                "Pass one, for example fit_density(X, 'gaussian_mixture')."
             )
         caller = f"{type(self).__name__}.fit_density"
         rules = self._parameter_rules
@@ -726,7 +730,7 @@ class BaseAutoencoder(
     ) -> np.ndarray:
         """Generate samples: draw latent codes from `density_` and decode them.
 
-        Codes outside the range of `latent_activation` are moved to its boundary.
+        Codes are clipped to the range of `latent_activation`.
 
         Parameters
         ----------
@@ -734,7 +738,7 @@ class BaseAutoencoder(
             Number of samples; at least 1.
         random_state : int, RandomState instance or None, default=None
             An int draws the same samples each time. None continues the estimator's own
-            random numbers, which each fit, also of the density, restarts.
+            sequence of random numbers, which `fit` and `fit_density` start again.
 
         Returns
         -------
@@ -826,7 +830,7 @@ class BaseAutoencoder(
         X_b : array-like of shape (n_samples, n_features)
             Samples, or images, at the end of each path.
         n_steps : int, default=10
-            Number of equal steps on a path, both ends included; at least 2.
+            Number of equally spaced points on each path, including its ends; at least 2.
 
         Returns
         -------
@@ -845,8 +849,8 @@ class BaseAutoencoder(
         starts, ends = (self._encode("interpolate", X) for X in (X_a, X_b))
         if len(starts) != len(ends):
             raise ValueError(
-                f"X_a has {len(starts)} samples and X_b has {len(ends)}; both must have "
-                "the same number."
+                f"{caller}: X_a has {len(starts)} and X_b has {len(ends)} samples; both "
+                "must have the same number of samples."
             )
         with naming_memory_errors(caller, "n_steps", n_steps):
             shares = np.linspace(0, 1, int(n_steps), dtype=starts.dtype)
@@ -922,8 +926,8 @@ class BaseAutoencoder(
         if self.density_ is None:
             raise ValueError(
                 f"{type(self).__name__}.{method} requires a density of the latent codes, "
-                "but there is none: latent_density=None, or fit was interrupted. Fit "
-                "one: fit_density(X, 'gaussian_mixture')."
+                "but none was fitted: latent_density is None, or fit was interrupted. "
+                "Call fit_density(X, 'gaussian_mixture')."
             )
         return self.density_
 

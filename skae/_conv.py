@@ -40,7 +40,7 @@ def _conv_networks(estimator):
     if kernel_size > 2 * max(shape[1:]) + 1:
         raise ValueError(
             f"kernel_size={kernel_size} is invalid for images of shape {shape}; must be "
-            f"at most {2 * max(shape[1:]) + 1}: a larger kernel covers padding alone."
+            f"at most {2 * max(shape[1:]) + 1}, because a larger kernel only adds padding."
         )
     encoder = conv_encoder(
         shape,
@@ -93,14 +93,13 @@ def _checked_image_shape(parameter, image_shape, n_features):
     if image_shape is not None and image_shape != given:
         raise ValueError(
             f"image_shape={parameter} is invalid: X contains images of shape "
-            f"{image_shape} (channels, height, width). image_shape=None takes the shape "
-            "from X."
+            f"{image_shape} (channels, height, width). Use this shape, or image_shape=None."
         )
     if math.prod(given) != n_features:
         raise ValueError(
             f"image_shape={parameter} is invalid: it has {math.prod(given)} elements, "
             f"but X has {n_features} features; must be (channels, height, width) with "
-            "that product."
+            f"the product {n_features}."
         )
     if image_shape is None and looks_channels_last(given):
         channels_first = (given[2], *given[:2])
@@ -131,8 +130,8 @@ class ConvAutoencoder(BaseAutoencoder):
         one channel if n_features is a square; otherwise a signal (1, 1, n_features),
         with an `ImageShapeWarning`. Any size works.
     conv_channels : int or sequence of int, default=(16, 32)
-        Output channels of each convolution, () for none. The image is halved after each:
-        odd sides are rounded up, sides of one pixel kept.
+        Output channels of each convolution; () for none. The image is halved after each:
+        odd sides are rounded up, and sides of one pixel are kept.
     {main_parameters}
     hidden_layer_sizes : int or sequence of int, default=(512,)
         Numbers of units in the fully connected layers between the convolutions and the
@@ -142,8 +141,8 @@ class ConvAutoencoder(BaseAutoencoder):
     pooling : {"max", "average"}, default="max"
         How the image is halved: by the maximum or the mean of 2 x 2 pixels.
     upsampling : {"nearest", "transpose"}, default="nearest"
-        How the decoder doubles it: "nearest" repeats each pixel before a convolution,
-        "transpose" is a transposed convolution with stride 2.
+        How the decoder doubles the image: "nearest" repeats each pixel before a
+        convolution, "transpose" is a transposed convolution with stride 2.
     {network_parameters}
     {training_parameters}
 
@@ -154,6 +153,7 @@ class ConvAutoencoder(BaseAutoencoder):
     See Also
     --------
     DenseAutoencoder : Fully connected networks.
+    ConvVariationalAutoencoder : The same networks, with random latent codes.
 
     References
     ----------
@@ -280,8 +280,8 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         one channel if n_features is a square; otherwise a signal (1, 1, n_features),
         with an `ImageShapeWarning`. Any size works.
     conv_channels : int or sequence of int, default=(16, 32)
-        Output channels of each convolution, () for none. The image is halved after each:
-        odd sides are rounded up, sides of one pixel kept.
+        Output channels of each convolution; () for none. The image is halved after each:
+        odd sides are rounded up, and sides of one pixel are kept.
     {main_parameters}
     hidden_layer_sizes : int or sequence of int, default=(512,)
         Numbers of units in the fully connected layers between the convolutions and the
@@ -291,8 +291,8 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
     pooling : {"max", "average"}, default="max"
         How the image is halved: by the maximum or the mean of 2 x 2 pixels.
     upsampling : {"nearest", "transpose"}, default="nearest"
-        How the decoder doubles it: "nearest" repeats each pixel before a convolution,
-        "transpose" is a transposed convolution with stride 2.
+        How the decoder doubles the image: "nearest" repeats each pixel before a
+        convolution, "transpose" is a transposed convolution with stride 2.
     {variational_parameters}
     {training_parameters}
 
@@ -303,7 +303,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
 
     See Also
     --------
-    ConvAutoencoder : The same networks, with codes that are not random.
+    ConvAutoencoder : The same networks, with deterministic latent codes.
     DenseVariationalAutoencoder : Fully connected networks.
 
     References

@@ -166,8 +166,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     The encoder maps each sample to a normal distribution of latent codes, the decoder
     reconstructs samples from random codes of that distribution, and the loss includes
     the divergence of the distribution from a standard normal prior (Kingma and Welling
-    2014). New samples that are decoded from random codes are far better than those of a
-    plain autoencoder.
+    2014). It generates far better samples than a plain autoencoder.
 
     Parameters
     ----------

@@ -9,19 +9,19 @@ PAGE = SITE + "/page/api/generated/skae.{estimator_name}.html"
 
 MAIN_PARAMETERS = """
 max_epochs : int or "auto", default="auto"
-    Number of passes over the training samples. "auto" makes about 4,000 steps, but at
-    least 10 and at most 50 epochs, and never fewer than 200 steps.
+    Number of passes over the training samples. "auto" makes about 4,000 training steps,
+    but at least 10 and at most 50 epochs, and never fewer than 200 steps.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
     else the CPU. A fitted model moves to the device of the machine that uses it.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of the samples, the validation set, noise, the
     density and `sample`. An int gives the same model bit for bit on the same device with
-    the same number of threads. None takes fresh entropy. The global random states are
-    neither used nor changed.
+    the same number of threads. None gives a different model each time. The global random
+    states of NumPy and torch are neither used nor changed.
 batch_size : int or "auto", default="auto"
     Number of samples in a training batch. "auto" is n_samples / 40, at least 32 and at
-    most 100; above 100,000 samples n_samples / 1000, at most 1000.
+    most 100; for more than 100,000 samples, it is n_samples / 1000, at most 1000.
 """
 
 ACTIVATION = """
@@ -32,7 +32,8 @@ activation : str, default="relu"
 
 LATENT_ACTIVATION = """
 latent_activation : {"identity", "relu", "tanh", "sigmoid"}, default="identity"
-    Activation of the latent codes. "identity" learns fastest; the others bound the codes.
+    Activation of the latent codes. "identity" learns fastest; the others restrict the
+    range of the codes.
 """
 
 OUTPUT_ACTIVATION = """
@@ -51,16 +52,16 @@ loss : str, default="squared_error"
 LIKELIHOOD = """
 loss : str, default="gaussian"
     Reconstruction loss, averaged over all elements: the negative log-likelihood of the
-    data. "gaussian" has normal errors and estimates their scale from each batch, so that
-    it suits data of any scale (Rybkin et al. 2021). "laplace" does so for Laplace's
-    distribution, which gives sharper samples and larger squared errors.
+    data. "gaussian" assumes normal errors and estimates their scale from each batch, so
+    that it suits data of any scale (Rybkin et al. 2021). "laplace" does the same for
+    Laplace-distributed errors, which gives sharper samples and larger squared errors.
     "binary_cross_entropy" is for values in [0, 1]. "squared_error" corresponds to normal
-    errors of variance 1/2, "absolute_error" to Laplace's distribution of scale 1; "huber"
-    is between them.
+    errors of variance 1/2, "absolute_error" to Laplace-distributed errors of scale 1;
+    "huber" is between these two.
 beta : float, default=1.0
     Weight of the divergence of the latent codes from the prior (Higgins et al. 2017).
-    With 1 and a loss that is a likelihood, training maximizes the evidence lower bound,
-    divided by n_features.
+    With 1 and a loss that is a negative log-likelihood, training maximizes the evidence
+    lower bound, divided by n_features.
 n_flow_layers : int, default=8
     Number of coupling layers in a normalizing flow, an invertible network from latent
     codes to standard normal variables (Dinh et al. 2017, "Real NVP"), trained with the
@@ -75,57 +76,58 @@ noise : {None, "gaussian", "masking"}, default=None
     et al. 2010): "gaussian" adds normal noise, "masking" sets elements to 0. The target
     is the input without noise.
 noise_level : float, default=0.25
-    Standard deviation of the noise in units of `X`; for "masking", the probability of an
-    element to be set to 0, below 1.
+    Standard deviation of the noise in units of `X`; for "masking", the probability that
+    an element is set to 0, below 1.
 latent_penalty : {None, "l1", "l2"}, default=None
-    Penalty on the latent codes: their mean absolute value, which makes them sparse, or
-    their mean square, which keeps them close together (Ghosh et al. 2020, "RAE").
+    Penalty on the latent codes: "l1", their mean absolute value, makes them sparse; "l2",
+    their mean square, keeps them close together (Ghosh et al. 2020, "RAE").
 latent_penalty_weight : float, default=0.001
     Weight of the penalty in the loss.
 latent_density : str or density, default="gaussian_mixture"
-    Density from which `sample` draws latent codes, fitted to those of the training
-    samples at the end of `fit`: "normal" (independent components), "gaussian" (with
-    covariances), "gaussian_mixture", "kde" (a kernel density, which stores all codes),
-    "standard_normal" (the prior of variational models), or an object with `fit` and
-    `sample`, such as scikit-learn's mixtures, which is cloned. None fits no density.
+    Density from which `sample` draws latent codes. It is fitted to the codes of the
+    training samples at the end of `fit`: "normal" (independent components), "gaussian"
+    (with covariances), "gaussian_mixture", "kde" (a kernel density, which stores all
+    codes), "standard_normal" (the prior of variational models), or an object with `fit`
+    and `sample`, such as scikit-learn's mixtures, which is cloned. None fits no density.
 optimizer : str or type, default="adam"
     A torch optimizer class, a `functools.partial` of one, or a name: "adadelta",
     "adagrad", "adam", "adamw", "nadam", "radam", "rmsprop" or "sgd".
 lr : float, default=0.005
     Learning rate; with a schedule, its peak.
 lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
-    Learning-rate schedule, by step. "onecycle" rises to `lr` and falls to nearly 0 (Smith
-    and Topin 2019); "cosine" falls from `lr` to 0. "auto" is "onecycle", or "constant"
-    with `early_stopping` or an LRScheduler or EarlyStopping in `callbacks`.
+    Learning-rate schedule, applied in each step. "onecycle" rises to `lr` and falls to
+    nearly 0 (Smith and Topin 2019); "cosine" falls from `lr` to 0. "auto" is "onecycle";
+    with `early_stopping`, or an LRScheduler or EarlyStopping in `callbacks`, it is
+    "constant".
 weight_decay : float, default=0.0
     Weight decay of the optimizer.
 max_grad_norm : float, default=None
     Gradient clipping: a gradient with a larger norm, over all weights, is scaled down to
     it. None does not clip.
 shuffle : bool, default=True
-    Whether each epoch takes the samples in a new random order.
+    Whether to shuffle the samples before each epoch.
 early_stopping : bool, default=False
     Whether to stop when the validation loss no longer improves, and to keep the weights
     of the best epoch.
 validation_fraction : float, default=None
-    Share of the samples, between 0 and 1, in a validation set that is evaluated after
-    each epoch. None means 0.1 with `early_stopping`, else no validation set. Without
-    `shuffle`, the last samples are taken.
+    Fraction of the samples, between 0 and 1, in a validation set, which is evaluated
+    after each epoch. None means 0.1 with `early_stopping`, else no validation set. With
+    ``shuffle=False``, the validation set consists of the last samples.
 n_iter_no_change : int, default=10
     Maximum number of epochs without improvement before early stopping.
 tol : float, default=0.0001
-    Minimum improvement of the validation loss, as a share of the best one. Unlike that of
-    scikit-learn's MLPs, it is relative.
+    Minimum improvement of the validation loss, relative to the best one. (In
+    scikit-learn's MLPs, `tol` is absolute.)
 warm_start : bool, default=False
-    Whether `fit` starts from the weights and the optimizer state of the last fit; the
-    schedule restarts.
+    Whether `fit` starts from the weights and the optimizer state of the last fit. The
+    learning-rate schedule starts again.
 callbacks : list, default=None
-    skorch callbacks, or (name, callback) pairs. Each fit trains with copies, in
-    `callbacks_`.
+    skorch callbacks, or (name, callback) pairs. Each fit trains with copies of them,
+    which are afterwards in `callbacks_`.
 precision : {"float32", "tf32", "bfloat16"}, default="float32"
     Precision of matrix products and convolutions in training. "tf32" rounds their factors
-    to 10 bits on CUDA devices and equals "float32" elsewhere; "bfloat16" rounds them to 7
-    bits by torch's autocast, which is faster on processors with units for it. Weights,
+    to 10 bits on CUDA devices and equals "float32" elsewhere. "bfloat16" rounds them to 7
+    bits with torch's autocast, which is faster on processors that support it. Weights,
     sums and everything after training are in float32.
 verbose : int, default=0
     0 is silent; 1 shows a progress bar with the loss.
@@ -137,7 +139,7 @@ encoder_ : torch.nn.Module
 decoder_ : torch.nn.Module
     Maps latent codes to flat samples, output activation included.
 module_ : skae.nn.Autoencoder
-    The trained module, which contains both.
+    The trained module, with encoder and decoder.
 density_ : density or None
     The density fitted to the latent codes; None if `latent_density` is None, or if `fit`
     was interrupted.
@@ -152,9 +154,9 @@ history_ : skorch.history.History
 callbacks_ : list of tuple
     The fitted copies of `callbacks`, as (name, callback) pairs.
 device_ : str
-    The device of the training.
+    Device of the training.
 output_activation_ : str
-    The output activation in use; what "auto" was resolved to.
+    Output activation of the model: what "auto" was resolved to.
 image_shape_ : tuple of int or None
     (channels, height, width) if samples are images, else None.
 n_parameters_ : int
@@ -172,9 +174,9 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 VARIATIONAL_ATTRIBUTES = """
 kl_per_component_ : ndarray of shape (n_components,)
     Divergence of each component from the prior, in nats, averaged over the training
-    samples; near 0 if the component carries no information. With a flow, the divergence
-    from the component's normal distribution over all samples. None if `fit` was
-    interrupted.
+    samples; near 0 if the component carries no information. With a flow, it is the
+    divergence from the normal distribution of the component over all samples. None if
+    `fit` was interrupted.
 """
 
 SHARED = {

@@ -1,4 +1,4 @@
-"""The output activation: which one fits the data, and a warning where it does not."""
+"""Choose the output activation, and warn about data outside its range."""
 
 import math
 
@@ -8,7 +8,7 @@ from skae.nn.networks import ACTIVATION_RANGES
 # How far values may exceed the range of the output activation without a warning.
 TOLERANCE = 1e-3
 
-# How far scaling to [0, 1] in float32 may miss it.
+# Rounding error of scaling to [0, 1] in float32.
 ROUNDING = 1e-6
 
 
@@ -18,8 +18,8 @@ def choose_output_activation(output_activation, loss, low, high):
     Raises
     ------
     ValueError
-        If the loss is the cross-entropy and a value lies outside [0, 1], or the output
-        activation is not the sigmoid that it requires.
+        If the loss is the cross-entropy and a value is outside [0, 1], or the output
+        activation is not the sigmoid.
     """
     in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
     if loss == "binary_cross_entropy":
@@ -50,7 +50,7 @@ def warn_out_of_range(low, high, output_activation):
             f"X ranges from {low:.5g} to {high:.5g}, but output_activation="
             f"{output_activation!r} restricts reconstructions to [{least:g}, {most:g}]. "
             "Scale X into this range, for example with MinMaxScaler, or fit with "
-            "output_activation='identity'. To detect anomalies, do not clip: values "
-            "outside the range of the training data are what shows them.",
+            "output_activation='identity'. To detect anomalies, do not clip X to the "
+            "range, because clipping hides them.",
             OutputRangeWarning,
         )

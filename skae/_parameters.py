@@ -35,7 +35,7 @@ COMMON_RULES = {
         "a density with fit and sample, such as LatentGaussianMixture(50)", is_density
     ),
     "optimizer": one_of(*optimizers.OPTIMIZERS)
-    | Rule("a torch optimizer class", optimizers.is_optimizer_class),
+    | Rule("a torch optimizer class or a partial of one", optimizers.is_optimizer_class),
     "lr": real(0, open_ends=True),
     "lr_schedule": one_of("auto", *schedules.SCHEDULES),
     "weight_decay": real(0),
@@ -49,7 +49,7 @@ COMMON_RULES = {
     "callbacks": only(None)
     | Rule("a list of skorch callbacks or (name, callback) pairs", is_callback_list),
     "precision": one_of(*PRECISIONS),
-    "verbose": integer(0) | boolean(),
+    "verbose": boolean() | integer(0),
 }
 
 

@@ -65,7 +65,7 @@ def make_generator(random_state):
 def make_random_state(random_state):
     """Return a new RandomState, seeded from a `random_state`.
 
-    A RandomState that is given stays as it is, apart from one number drawn from it.
+    One number is drawn from a given RandomState.
     """
     if random_state is None:
         return np.random.RandomState(secrets.randbits(32))
@@ -73,7 +73,7 @@ def make_random_state(random_state):
 
 
 def on_device(generator, device):
-    """Return the generator itself for the CPU, else one on the device, seeded by it."""
+    """Return the generator for the CPU, or one on another device that it seeds."""
     if device.type == "cpu":
         return generator
     seed = torch.randint(2**63 - 1, (), generator=generator, device="cpu")
@@ -111,7 +111,7 @@ class DrawFrom(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def close(self):
-        """Leave the context, if an interruption has prevented that."""
+        """Leave the context if an interruption has kept it open."""
         while self in _get_current_function_mode_stack():
             self.__exit__(None, None, None)
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-# Named densities are fitted to so many random samples if there are more.
+# A density given by name is fitted to at most this many random samples.
 MAX_SAMPLES = 60_000
 
 
 def choose_samples(rows, latent_density, rng):
-    """Return the sorted numbers of the samples to fit a density to, None for all.
+    """Return the sorted indices of the samples to fit a density to, None for all.
 
     Parameters
     ----------
@@ -20,12 +20,13 @@ def choose_samples(rows, latent_density, rng):
 
 
 def log_density(density, codes):
-    """Return the log-density of latent codes, in their type.
+    """Return the log-density of latent codes, in their dtype.
 
     Raises
     ------
     ValueError
-        If the density has no `score_samples`, or does not return one number per code.
+        If the density has no `score_samples`, or returns anything but one number for each
+        latent code.
     """
     name = type(density).__name__
     if not hasattr(density, "score_samples"):
@@ -37,8 +38,8 @@ def log_density(density, codes):
         values = np.asarray(density.score_samples(codes))
     if values.shape != (len(codes),) or values.dtype.kind not in "fiu":
         raise ValueError(
-            f"{name}.score_samples returned {values.dtype} of shape {values.shape}; must "
-            f"be real numbers of shape ({len(codes)},)."
+            f"{name}.score_samples returned an array of type {values.dtype} and shape "
+            f"{values.shape}; must be real numbers of shape ({len(codes)},)."
         )
     if np.isnan(values).any():
         raise ValueError(f"{name}.score_samples returned NaN; must be real numbers.")

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn import get_config
 
-# The largest size of a layer or a kernel: torch's indices reach further, no memory does.
+# The largest size of a layer or a kernel. Torch could index more, but no memory would
+# hold it.
 MAX_SIZE = 2**31 - 1
 
 MAX_SHOWN = 200  # characters of a value that an error message repeats
@@ -22,7 +23,7 @@ MAX_SHOWN = 200  # characters of a value that an error message repeats
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a parameter must be: in words, and as a test.
+    """Condition on a parameter: a description and a test.
 
     Parameters
     ----------
@@ -39,8 +40,9 @@ class Rule:
     choices: tuple[str, ...] = ()
 
     def __or__(self, other):
+        before = self.expected.replace(", or ", ", ")  # one "or", before the last one
         return Rule(
-            f"{self.expected}, or {other.expected}",
+            f"{before}, or {other.expected}",
             lambda value: self.allows(value) or other.allows(value),
             self.choices + other.choices,
         )
@@ -62,7 +64,7 @@ def only(constant):
 
 
 def integer(minimum, maximum=math.inf):
-    """Allow an integer, Python's or NumPy's, but no bool."""
+    """Allow an integer of Python or NumPy, but not a bool."""
     bounds = f"from {minimum} to {maximum}"
     if math.isinf(maximum):
         bounds = f"of at least {minimum}"
@@ -87,7 +89,7 @@ def real(minimum, maximum=math.inf, *, open_ends=False):
 
 
 def boolean():
-    """Allow True or False, Python's or NumPy's."""
+    """Allow True or False, of Python or NumPy."""
     return Rule("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 
@@ -97,7 +99,7 @@ def size():
 
 
 def integers(minimum, *, lengths=None):
-    """Allow a sequence of integers, of one of the `lengths` where given."""
+    """Allow a sequence of integers; `lengths` are its allowed lengths, if given."""
     count = "" if lengths is None else " or ".join(map(str, lengths)) + " "
     return Rule(
         f"a sequence of {count}integers from {minimum} to {MAX_SIZE}",
@@ -110,7 +112,7 @@ def integers(minimum, *, lengths=None):
 
 
 def seed():
-    """Allow what scikit-learn takes for a `random_state`."""
+    """Allow the values of a `random_state` in scikit-learn."""
     return (
         only(None)
         | integer(0, 2**32 - 1)
@@ -154,13 +156,13 @@ def check_value(caller, name, value, rule):
 
 @contextlib.contextmanager
 def naming_memory_errors(caller, name, value):
-    """Name the parameter that asks for more memory than there is."""
+    """Name the parameter that needs more memory than is available."""
     try:
         yield
     except MemoryError as error:
         raise MemoryError(
             f"{caller}: {name}={value} needs more memory than is available. {error}. "
-            f"Lower {name}, and call {caller} several times."
+            f"Lower {name}."
         ) from error
 
 
@@ -178,7 +180,7 @@ def shown(value):
 
 
 def is_integer(value):
-    """Return whether `value` is an integer, Python's or NumPy's, but no bool."""
+    """Return whether `value` is an integer of Python or NumPy, but not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 

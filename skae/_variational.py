@@ -169,7 +169,10 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         self.n_flow_layers = n_flow_layers
 
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return the distribution of the latent codes of `X`: independent normals.
+        """Return means and standard deviations of the latent codes of `X`.
+
+        Given a sample, the components of its latent code are independent normal
+        variables.
 
         Parameters
         ----------
@@ -179,7 +182,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            Means, which `transform` returns, too.
+            Means, as returned by `transform`.
         std : ndarray of shape (n_samples, n_components)
             Standard deviations.
         """
@@ -233,8 +236,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _divergence_per_component(self, mean, std):
         """Return the mean divergence of each component from the prior, in nats.
 
-        With a flow, which makes the prior as wide as the codes, from the normal
-        distribution of the component over all samples.
+        With a flow, the prior adapts to the scale of the codes. The divergence is then
+        from the normal distribution of the component over all samples.
         """
         mean, std = mean.astype(np.float64), std.astype(np.float64)
         location, variance = 0.0, 1.0
@@ -262,7 +265,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return super()._make_density(latent_density, rng)
 
     def _latent_paths(self, starts, ends, shares):
-        """Return arcs of the sphere around which the prior concentrates."""
+        """Return arcs of the sphere near which most of the prior's probability is."""
         if self.encoder_.flow is None:
             return spherical_paths(starts, ends, shares)
         prior = FlowPrior(self.encoder_.flow).fit(starts)

@@ -1,4 +1,4 @@
-"""Callbacks for the `callbacks` parameter of the estimators, next to those of skorch."""
+"""Callbacks for the `callbacks` parameter, in addition to those of skorch."""
 
 import math
 import numbers
@@ -20,8 +20,8 @@ __all__ = ["ReconstructionRecorder"]
 class ReconstructionRecorder(Callback):
     """Record the reconstructions of some samples during training.
 
-    Add it to the `callbacks` of an estimator. Each fit trains with a copy of the
-    callbacks, so the recorded frames are in the copy in ``callbacks_``:
+    Add it to the `callbacks` of an estimator. Each fit trains with copies of its
+    callbacks, so the recorded frames are in the copy:
     ``dict(autoencoder.callbacks_)["ReconstructionRecorder"]``. Recording does not change
     the trained model.
 
@@ -83,7 +83,7 @@ class ReconstructionRecorder(Callback):
     # Hooks of skorch ----------------------------------------------------------------
 
     def initialize(self):
-        """Remove all frames, at the start of a new fit."""
+        """Remove all frames at the start of a new fit."""
         self.epochs_, self.reconstructions_ = [], []
         self.stride_ = 1  # every stride_-th epoch is kept
         return self
@@ -111,13 +111,13 @@ class ReconstructionRecorder(Callback):
             )
 
     def _check_X(self, n_features):
-        """Return flat float32 samples and the image shape."""
+        """Return the samples, flat and in float32, and their image shape."""
         X, image_shape = check_flat_array(self.X, type(self).__name__)
         if X.shape[1] != n_features:
             raise ValueError(
                 f"ReconstructionRecorder: X has {X.shape[1]} features; must have "
                 f"{n_features}, like the input of the autoencoder. In a Pipeline, "
-                "transform X by the steps before it: pipeline[:-1].fit_transform(X)."
+                "transform X with the steps before it: pipeline[:-1].fit_transform(X)."
             )
         if image_shape is not None and looks_channels_last(image_shape):
             message = channels_last_message(image_shape)

@@ -1,4 +1,4 @@
-"""The warnings and exceptions of skae."""
+"""Exceptions and warnings of skae."""
 
 import sys
 import warnings
@@ -15,10 +15,10 @@ __all__ = [
 
 
 class StopTraining(Exception):
-    """Stop training at the end of the current epoch.
+    """Exception that a callback raises to stop training after the current epoch.
 
-    A callback raises it in ``on_epoch_end``. `fit` then ends as it does after the last
-    epoch: ``on_train_end`` is called and the density is fitted.
+    Raise it in ``on_epoch_end``. `fit` then ends as after the last epoch: it calls
+    ``on_train_end`` and fits the density.
 
     Examples
     --------
@@ -35,31 +35,50 @@ class StopTraining(Exception):
 
 
 class NonFiniteError(ValueError):
-    """Training has diverged, or a fitted model has returned NaN or infinite values."""
+    """Error raised if training diverges, or a model returns NaN or infinite values.
+
+    Scale the data as the error message says, or lower the learning rate `lr`.
+    """
 
 
 class ImageShapeWarning(UserWarning):
-    """The shape of the images was guessed from the number of features."""
+    """Warning if flat samples are treated as signals because they form no square image.
+
+    Set `image_shape` of the estimator to avoid it.
+    """
 
 
 class LargeNetworkWarning(UserWarning):
-    """The networks have far more parameters than the training data have values."""
+    """Warning if the networks have far more parameters than the training data have values.
+
+    Such networks are usually a mistake, and training them needs much memory. Use smaller
+    layers.
+    """
 
 
 class OutputRangeWarning(UserWarning):
-    """The data contain values that the output activation cannot produce."""
+    """Warning if data contain values that the output activation cannot produce.
+
+    Scale the data, or set ``output_activation="identity"``.
+    """
 
 
 class DeviceUnavailableWarning(UserWarning):
-    """The device of a fitted model is not available; the CPU is used."""
+    """Warning if the device of a fitted model is not available and the CPU is used.
+
+    Set `device` of the model to "auto" or "cpu" to avoid it.
+    """
 
 
 class PosteriorCollapseWarning(UserWarning):
-    """The latent codes of a variational model carry no information about the samples."""
+    """Warning if the latent codes of a variational model carry no information.
+
+    This is known as posterior collapse. Lower `beta`, or train longer.
+    """
 
 
 def warn(message, category):
-    """Warn at the line of the caller's code, outside skae and the libraries it is in."""
+    """Warn at the line of the user's code, outside skae and the libraries that call it."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):
         frame, level = frame.f_back, level + 1

@@ -343,7 +343,7 @@ def test_a_bounded_output_warns_of_data_far_outside(make_small, name, interval):
 # --- invalid X -----------------------------------------------------------------
 
 NAN = np.array([[0.0, 1.0], [np.nan, 1.0]])
-TEXT = "X, a .*, contains values (of type .* )?that are not real numbers.*OneHotEncoder"
+TEXT = r"X \(.*\) contains values (of type .* )?that are not real numbers.*OneHotEncoder"
 TENSOR = torch.ones(3, 4)
 DATE = datetime.date(2020, 1, 1)
 BAD_X = {
@@ -391,7 +391,7 @@ BAD_X = {
     "missing in polars": (pl.DataFrame({"a": [1.0, None]}), ValueError, "NaN, in row 1"),
     "complex": (np.array([[1j, 2]]), ValueError, "Complex data not supported"),
     "five dimensions": (np.zeros((2,) * 5), ValueError, r"5 dimensions; must be samples"),
-    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "X, a list, has rows of different len"),
+    "ragged": ([[1.0, 2.0], [3.0]], ValueError, r"X \(list\) has rows of different len"),
     "a huge integer": ([[10**400, 1]], ValueError, "X"),
 }
 

@@ -102,7 +102,7 @@ def test_callbacks_find_the_validation_set(digits):
     "params", [{"early_stopping": True}, {"validation_fraction": 0.9}]
 )
 def test_a_fraction_that_leaves_no_training_samples_is_refused(params):
-    with pytest.raises(ValueError, match=r"of 1 samples leaves none to train on"):
+    with pytest.raises(ValueError, match="of 1 sample leaves no training samples"):
         small_dense(**params).fit(np.zeros((1, 4)))
 
 

@@ -58,7 +58,7 @@ def test_a_partial_of_an_optimizer_is_taken(digits):
     [
         (
             {"optimizer": functools.partial(torch.optim.SGD, lr=0.9)},
-            r"partial of SGD with lr=0\.9, which .*; remove it",
+            r"partial of SGD with lr=0\.9, but .*; remove lr from the partial",
         ),
         (
             {

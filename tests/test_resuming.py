@@ -275,7 +275,7 @@ def test_a_warm_start_may_change_the_options_of_the_optimizer(digits):
 def test_weights_of_other_shapes_are_named(digits):
     ae = small_dense(warm_start=True).fit(digits).set_params(hidden_layer_sizes=(7,))
     before = observed(ae, digits)
-    with pytest.raises(ValueError, match=r"encoder.* has shape \(7, 64\), and was \(16,"):
+    with pytest.raises(ValueError, match=r"encoder.* has shape \(7, 64\), but had \(16,"):
         ae.fit(digits)
     np.testing.assert_equal(observed(ae, digits), before)
 

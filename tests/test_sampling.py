@@ -164,7 +164,7 @@ def test_an_invalid_density_leaves_the_old_one(digits, wrong):
     ae = small_dense().fit(digits)
     density = ae.density_
     with pytest.raises(
-        ValueError, match=r"latent_density=.* is invalid; must be None, or one"
+        ValueError, match=r"latent_density=.* is invalid; must be None, one of"
     ):
         ae.fit_density(digits, wrong)
     assert ae.density_ is density

@@ -126,6 +126,20 @@ def test_a_model_loads_and_encodes_in_another_process(digits, tmp_path):
     np.testing.assert_array_equal(codes, ae.transform(digits))
 
 
+def test_a_saved_model_holds_tensors_of_the_cpu_alone(digits, monkeypatch):
+    """The meta device stands for a GPU that the loading machine lacks."""
+    ae = small_dense().fit(digits)
+    ae.module_.to("meta")
+    monkeypatch.setattr(nn.Module, "cpu", lambda module: module.to_empty(device="cpu"))
+    loaded = pickle.loads(pickle.dumps(ae))
+
+    def devices(model):
+        return {weights.device.type for weights in model.module_.state_dict().values()}
+
+    assert devices(loaded) == {"cpu"}
+    assert devices(ae) == {"meta"}  # saving does not move the model
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="requires a CUDA device")
 def test_a_model_of_a_gpu_loads_on_a_machine_without_one(digits, tmp_path):
     ae = small_conv(device="cuda").fit(digits)

@@ -23,7 +23,7 @@ def namespace(X):
 
 
 def to_numpy(X):
-    """Return an array of another library as a NumPy array, the rest as it is."""
+    """Convert an array of another library to NumPy; return the rest as is."""
     if namespace(X) == "numpy":
         return X
     if isinstance(X, torch.Tensor):

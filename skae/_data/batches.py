@@ -8,12 +8,12 @@ import torch
 # Bytes to read and move at a time, for samples that are not held on the device.
 CHUNK_BYTES = 16 * 2**20
 
-# The share of a GPU's free memory that the samples may take beside the network.
+# Fraction of a GPU's free memory for the samples; the rest is for the networks.
 MEMORY_SHARE = 0.7
 
 
 def make_source(rows, device):
-    """Return where training takes its samples from: the device, if they fit there.
+    """Return the source of training batches: on the device, if the samples fit there.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def make_source(rows, device):
             return HostSource(array, device)
     try:
         return DeviceSource(torch.tensor(array, device=device))
-    except torch.OutOfMemoryError:  # the allocator found less than was free
+    except torch.OutOfMemoryError:  # less memory than reported
         return HostSource(array, device)
 
 
 def batch_sizes(n_rows, batch_size):
-    """Yield the size of each batch; a single last row joins the batch before it.
+    """Yield the size of each batch; a single last row joins the previous batch.
 
-    Batch normalization cannot train on one row.
+    Batch normalization cannot be trained on one row.
     """
     n_whole, rest = divmod(n_rows, batch_size)
     if rest == 1 and n_whole and batch_size > 1:
@@ -69,7 +69,7 @@ class ArraySource:
         return len(self.array)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
         index = permuted(index, len(self), generator)
         n_rows, start = len(self) if index is None else len(index), 0
         index = None if index is None else index.numpy()
@@ -98,7 +98,7 @@ class DeviceSource:
         return len(self.tensor)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
@@ -124,7 +124,7 @@ class HostSource:
         return len(self.array)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, in random order if asked."""
+        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
@@ -137,7 +137,7 @@ class HostSource:
 
 
 class StreamSource:
-    """Samples that are read from a memory map or a file, chunk after chunk.
+    """Samples that are read from a memory-mapped array or a file, chunk by chunk.
 
     In random order, the chunks are shuffled, and the rows within each.
 
@@ -155,7 +155,7 @@ class StreamSource:
         return len(self.rows)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index` (sorted), shuffled if asked."""
+        """Yield float32 batches of rows, at a sorted `index`, shuffled with a generator."""
         n_rows = len(self) if index is None else len(index)
         chunks = self._chunks(index, batch_size, generator)
         yield from rebatched(chunks, n_rows, batch_size, self.device)
@@ -176,9 +176,9 @@ class StreamSource:
 
 
 class Batches:
-    """The batches of some samples, in a new random order in every pass if asked.
+    """Iterable of batches, in a new random order in each pass if there is a generator.
 
-    Yields each batch twice, as skorch's (input, target): the target of an autoencoder
+    It yields each batch twice, as skorch's (input, target): the target of an autoencoder
     is its input.
 
     Parameters
@@ -186,9 +186,9 @@ class Batches:
     source : ArraySource, DeviceSource, HostSource or StreamSource
     batch_size : int
     generator : torch.Generator or None
-        Draws the order of the samples; None keeps it.
+        Source of the random order; None keeps the order of the samples.
     index : torch.Tensor or None
-        Numbers of the samples to take; None takes all.
+        Indices of the samples; None for all.
     """
 
     def __init__(self, source, batch_size, generator=None, index=None):
@@ -209,9 +209,9 @@ class Batches:
 
 
 def permuted(index, n_rows, generator):
-    """Return row numbers in random order; as they are without a generator.
+    """Return row indices in random order, or unchanged without a generator.
 
-    `index` None is all rows, and is returned where they stay in order.
+    None means all rows in their order.
     """
     if generator is None:
         return index
@@ -221,7 +221,7 @@ def permuted(index, n_rows, generator):
 
 
 def rows_per_chunk(row_bytes, batch_size):
-    """Return the number of rows in a chunk: whole batches of about `CHUNK_BYTES`."""
+    """Return the number of rows of a chunk: whole batches with about `CHUNK_BYTES`."""
     return max(CHUNK_BYTES // max(row_bytes * batch_size, 1), 1) * batch_size
 
 
@@ -247,7 +247,7 @@ def rebatched(chunks, n_rows, batch_size, device):
 
 
 def moved(chunks, device):
-    """Move chunks to the device; to CUDA from pinned memory, without waiting."""
+    """Move chunks to the device; to CUDA asynchronously, from pinned memory."""
     for chunk in chunks:
         if device.type == "cuda":
             yield chunk.pin_memory().to(device, non_blocking=True)
@@ -256,7 +256,7 @@ def moved(chunks, device):
 
 
 def prefetched(chunks, device):
-    """Yield the chunks; for another device, prepare each while the last one is used."""
+    """Yield chunks; for a GPU, prepare each one while the previous one is in use."""
     if device.type == "cpu":
         yield from chunks
         return

@@ -1,4 +1,4 @@
-"""The one door for X: any input is checked here, once, and becomes `Rows`."""
+"""Checks of X: each input is checked here once, and becomes `Rows`."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ REAL_KINDS = "biuf"
 
 NOT_ARRAYS = str | bytes | dict | set | type
 
-# Parts of the messages by which NumPy, pandas, polars and scikit-learn refuse data.
+# Parts of the error messages of NumPy, pandas, polars and scikit-learn.
 RAGGED_SIGNS = ("inhomogeneous", "setting an array element with a sequence")
 DUPLICATES_SIGN = "Expected unique column names"
 NOT_NUMBERS_SIGNS = (
@@ -28,7 +28,7 @@ NOT_NUMBERS_SIGNS = (
 
 
 def check_X(estimator, X, method, *, reset=False):
-    """Check everything about `X` but its values, which are checked as they are read.
+    """Check `X`, except for its values, which are checked when they are read.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def check_X(estimator, X, method, *, reset=False):
     Raises
     ------
     ValueError
-        If `X` has a wrong shape, no samples, or values that are no real numbers.
+        If `X` has the wrong shape, no samples, or values that are not real numbers.
     TypeError
         If `X` is sparse.
     """
@@ -137,9 +137,9 @@ def check_flat_array(X, owner, name="X"):
 
 
 def as_array(X):
-    """Return a torch tensor or an array of another library as NumPy's, the rest as it is.
+    """Convert a torch tensor or another library's array to NumPy; return the rest as is.
 
-    Sparse data, data sets and masked values are refused.
+    Sparse data, torch data sets and masked values are refused.
     """
     refuse_sparse(X)
     if isinstance(X, torch.Tensor):
@@ -151,8 +151,8 @@ def as_array(X):
         )
     if isinstance(X, NOT_ARRAYS) or X is None or hasattr(X, "__next__"):
         raise ValueError(
-            f"Expected X to be a 2D array of samples, got {type(X).__name__} instead. "
-            "Reshape your data to (n_samples, n_features)."
+            f"X is invalid; must be an array of shape (n_samples, n_features), got "
+            f"{type(X).__name__}."
         )
     if hasattr(X, "__array__") and not hasattr(X, "shape"):
         X = np.asarray(X)
@@ -160,7 +160,7 @@ def as_array(X):
         if np.ma.is_masked(X):
             raise ValueError(
                 "X is a masked array with masked values; all values must be given. "
-                "Impute them, for example by X.filled(numpy.nan) and SimpleImputer."
+                "Impute them, for example with X.filled(numpy.nan) and SimpleImputer."
             )
         return np.asarray(X)
     if get_config()["array_api_dispatch"]:
@@ -279,15 +279,15 @@ def _check_out_of_core(estimator, X, reset):
     kind = type(X).__name__
     if not all(isinstance(side, int | np.integer) for side in X.shape):
         raise ValueError(
-            f"X, a {kind}, has shape {X.shape}, with unknown sizes; they must be known. "
-            "For a dask array, call X.compute_chunk_sizes() first."
+            f"X ({kind}) has shape {X.shape} with unknown sizes, which must be known. For "
+            "a dask array, call X.compute_chunk_sizes() first."
         )
     _refuse_other_types(X.dtype, kind)
     rows = Rows(X, streamed=True)
     if not len(rows) or not rows.n_features:
         raise ValueError(
-            f"X, a {kind}, has shape {tuple(X.shape)}; at least 1 sample and 1 feature "
-            "are required."
+            f"X ({kind}) has shape {tuple(X.shape)}; must have at least 1 sample and 1 "
+            "feature."
         )
     stand_in = np.broadcast_to(np.float32(0), (len(rows), rows.n_features))
     validate_data(estimator, stand_in, reset=reset, skip_check_array=True)
@@ -295,9 +295,12 @@ def _check_out_of_core(estimator, X, reset):
 
 
 def _tensor_to_numpy(X):
-    """Return a tensor's values, without its gradient; bfloat16 becomes float32."""
+    """Return the values of a tensor as an array; bfloat16 becomes float32."""
     if X.is_meta:
-        raise ValueError("X is a tensor on the meta device, which holds no values.")
+        raise ValueError(
+            "X is a tensor on the meta device, which holds no values; must be on the CPU "
+            "or on another device with memory."
+        )
     X = X.detach().cpu()
     if X.dtype == torch.bfloat16:
         X = X.float()
@@ -312,20 +315,20 @@ def _tensor_to_numpy(X):
 
 @contextlib.contextmanager
 def _readable_errors(given):
-    """Say what to do about data that are no numbers, instead of how NumPy failed."""
+    """Replace errors about data that are not numbers by messages with a way out."""
     try:
         yield
     except np.exceptions.DTypePromotionError as error:
         raise ValueError(_not_numbers_message(given)) from error
     except OverflowError as error:
         raise ValueError(
-            f"X, a {given}, contains an integer beyond the range of float64."
+            f"X ({given}) contains an integer beyond the range of float64; rescale X."
         ) from error
     except (ValueError, TypeError) as error:
         text = str(error)
         if any(sign in text for sign in RAGGED_SIGNS):
             raise ValueError(
-                f"X, a {given}, has rows of different lengths; all samples must have the "
+                f"X ({given}) has rows of different lengths; all samples must have the "
                 "same number of features."
             ) from error
         if any(sign in text for sign in NOT_NUMBERS_SIGNS):
@@ -335,7 +338,8 @@ def _readable_errors(given):
             raise ValueError(message) from error
         if DUPLICATES_SIGN in text:
             raise ValueError(
-                f"X, a {given}, has duplicate column names; they must be unique."
+                f"X ({given}) has duplicate column names, which must be unique. Rename "
+                "columns."
             ) from error
         raise
 
@@ -355,9 +359,9 @@ def _refuse_other_types(dtype, given):
 
 def _not_numbers_message(given, kind=""):
     return (
-        f"X, a {given}, contains values{kind} that are not real numbers. Encode "
-        "categories and text, for example with OneHotEncoder(sparse_output=False) or "
-        "OrdinalEncoder, and turn dates into numbers."
+        f"X ({given}) contains values{kind} that are not real numbers. Encode categories "
+        "and text, for example with OneHotEncoder(sparse_output=False) or OrdinalEncoder, "
+        "and convert dates to numbers."
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows: the samples of X, in memory or out-of-core, read some at a time and checked."""
+"""Rows: the samples of X, in memory or out-of-core, read and checked in chunks."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn import get_config
 
-# Types that torch can hold as they are, at no more than the size of float32.
+# Types that torch supports and that are no larger than float32.
 SMALL_TYPES = {np.dtype(name) for name in ("float32", "float16", "uint8", "int8", "bool")}
 
 # Neighbouring rows of out-of-core data that are read together for a subsample.
@@ -36,14 +36,14 @@ def is_out_of_core(X):
 class Rows:
     """The samples of an array that slices, flattened.
 
-    Whatever is read is a copy: the array itself is never written to.
+    Reading returns copies: the array itself is never changed.
 
     Parameters
     ----------
     array : array-like of shape (n_samples, ...)
         A NumPy array, or an object with `shape`, `dtype` and slices that NumPy reads.
     streamed : bool, default=False
-        Whether the array is never to be held in memory as a whole.
+        Whether the array may be too large for the memory.
 
     Attributes
     ----------
@@ -99,15 +99,15 @@ class Rows:
         return total
 
     def in_memory(self):
-        """Return all rows as one array of a type of `SMALL_TYPES`, else in float32.
+        """Return all rows as one array of a type in `SMALL_TYPES`, else in float32.
 
-        It shares the memory of X where possible, and must not be written to.
+        It shares the memory of X where possible, and must not be changed.
         """
         array = self.array.reshape(len(self), self.n_features)
         return array if array.dtype in SMALL_TYPES else array.astype(np.float32)
 
     def subsample(self, n_rows, rng):
-        """Return the sorted numbers of about `n_rows` random rows, None for all rows.
+        """Return the sorted indices of about `n_rows` random rows, None for all rows.
 
         For out-of-core data, they form runs of neighbouring rows.
         """
@@ -119,21 +119,22 @@ class Rows:
         return (np.sort(starts)[:, None] + np.arange(length)).ravel()
 
     def take(self, index):
-        """Return the `Rows` at the sorted numbers `index`; None takes all."""
+        """Return the `Rows` at the sorted indices `index`; None takes all."""
         if index is None:
             return self
         return Rows(RowSubset(self.array, index), streamed=self.streamed)
 
     def _slice(self, start, stop, *, copy=True):
-        """Return rows as a tensor of their own type; without `copy`, not to be kept."""
+        """Return rows as a tensor of their type; without `copy`, it may share memory."""
         rows = np.asarray(self.array[start:stop])
         expected = (stop - start, *self._shape[1:])
         n_rows = self.array.shape[0]
         if rows.shape != expected or n_rows != len(self):
+            count = f", and there are {n_rows} samples instead of {len(self)}"
             raise ValueError(
                 f"X changed its size while it was read: rows {start} to {stop - 1} have "
-                f"shape {rows.shape} instead of {expected}, and there are {n_rows} "
-                f"samples instead of {len(self)}. X must not change until fit or "
+                f"shape {rows.shape} instead of {expected}"
+                f"{count if n_rows != len(self) else ''}. X must not change until fit or "
                 "transform returns."
             )
         rows = rows.reshape(len(rows), self.n_features)
@@ -152,7 +153,7 @@ class RowSubset:
     ----------
     array : array-like of shape (n_samples, ...)
     index : ndarray of int
-        The sorted numbers of the rows.
+        The sorted indices of the rows.
     """
 
     def __init__(self, array, index):
@@ -181,7 +182,7 @@ def merge_ranges(first, second):
 
 
 def _checked_range(rows, start, dtype):
-    """Return the range of some rows, the first of which has the number `start`."""
+    """Return the range of some rows, the first of which has the index `start`."""
     low, high = (float(value) for value in torch.aminmax(rows))
     if get_config()["assume_finite"]:
         return low, high
@@ -189,8 +190,8 @@ def _checked_range(rows, start, dtype):
         raise ValueError(_not_finite_message(rows, start))
     if dtype == torch.float32 and max(-low, high) > torch.finfo(dtype).max:
         raise ValueError(
-            f"X contains a value of size {max(-low, high):.5g}; must be at most "
-            f"{torch.finfo(dtype).max:.5g}, since training is in float32. Scale X, for "
+            f"X contains an absolute value of {max(-low, high):.5g}; must be at most "
+            f"{torch.finfo(dtype).max:.5g}, because training is in float32. Scale X, for "
             "example with StandardScaler."
         )
     return low, high
@@ -204,7 +205,7 @@ def _not_finite_message(rows, start):
     way_out = (
         "Impute missing values, for example with SimpleImputer"
         if kind == "NaN"
-        else "Remove these values"
+        else "Remove or replace infinite values"
     )
     return (
         f"Input X contains {kind}, in row{'s' if len(bad) > 1 else ''} {named}{more}; "

@@ -1,4 +1,4 @@
-"""The skorch callbacks of a fit: the user's, and those that parameters stand for."""
+"""skorch callbacks of a fit: the user's, and the one of `early_stopping`."""
 
 import copy
 
@@ -24,9 +24,9 @@ def is_callback_list(value):
 def copy_callbacks(callbacks, *, validated):
     """Return copies of the callbacks for one fit.
 
-    They are copied together: a callback that refers to another one of the list refers to
-    its copy. Containers, arrays and tensors are copied, too. Everything else that a
-    callback holds, such as a connection to an experiment tracker, is shared.
+    They are copied together: where a callback refers to another one of the list, its copy
+    refers to the copy of that one. Containers, arrays and tensors are copied, too. Other
+    attributes, such as a connection to an experiment tracker, are shared.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def copy_callbacks(callbacks, *, validated):
 
 
 def check_for_partial_fit(callbacks, *, early_stopping, validated):
-    """Raise a ValueError for callbacks and parameters that `partial_fit` cannot obey.
+    """Raise a ValueError for callbacks and parameters that `partial_fit` cannot use.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def check_for_partial_fit(callbacks, *, early_stopping, validated):
 
 
 def choose_schedule(lr_schedule, callbacks):
-    """Return the function for `lr_schedule`, None if skae does not change the rate.
+    """Return the function for `lr_schedule`, None for a constant learning rate.
 
     Raises
     ------
     ValueError
-        If a schedule is named, and an LRScheduler in the callbacks sets the rate too.
+        If a schedule is named, and an LRScheduler in the callbacks would set one too.
     """
     scheduled = _has_any(LRScheduler, callbacks)
     if scheduled and lr_schedule != "auto":
@@ -93,14 +93,14 @@ def choose_schedule(lr_schedule, callbacks):
             "LRScheduler."
         )
     if lr_schedule == "auto":
-        # The model in the middle of a one-cycle schedule is not worth stopping at.
+        # A model from the middle of a one-cycle schedule is poor: the rate is high there.
         constant = scheduled or _has_any(EarlyStopping, callbacks)
         lr_schedule = "constant" if constant else "onecycle"
     return SCHEDULES[lr_schedule]
 
 
 def make_early_stopping(n_iter_no_change, tol):
-    """Return the named callback of the parameter `early_stopping`."""
+    """Return name and callback for the parameter `early_stopping`."""
     callback = _EarlyStopping(
         patience=int(n_iter_no_change), threshold=float(tol), load_best=True, sink=noop
     )
@@ -108,10 +108,10 @@ def make_early_stopping(n_iter_no_change, tol):
 
 
 class _EarlyStopping(EarlyStopping):
-    """skorch's EarlyStopping, also right for losses below zero.
+    """skorch's EarlyStopping, corrected for negative losses.
 
-    Likelihoods of small errors are negative, and skorch's relative threshold then takes
-    a worse loss for a better one.
+    The negative log-likelihood of small errors is negative, and skorch's relative
+    threshold then counts a worse loss as an improvement.
     """
 
     def _calc_new_threshold(self, score):
@@ -122,7 +122,7 @@ class _EarlyStopping(EarlyStopping):
 
 
 def asks_to_stop(callback):
-    """Return whether a KeyboardInterrupt is how this callback stops training.
+    """Return whether a callback has stopped training by a KeyboardInterrupt.
 
     skorch's EarlyStopping raises one when its patience has run out. Any other
     KeyboardInterrupt is Ctrl-C.
@@ -132,19 +132,19 @@ def asks_to_stop(callback):
 
 def explain_missing_key(error, callbacks, history):
     """Raise a ValueError if a KeyError is a callback's, for a value not in history."""
-    for name, callback in callbacks:
+    for _, callback in callbacks:
         key = getattr(callback, "monitor", None)
         if isinstance(key, str) and repr(key) in str(error.args[:1]):
             known = sorted(k for k in history[-1] if k != "batches")
             raise ValueError(
-                f"{type(callback).__name__} ({name!r} in callbacks) has monitor={key!r}, "
-                f"which the history does not contain; must be one of {known}, or the "
-                "name of an EpochScoring before it."
+                f"{_class_name(callback)} in callbacks has monitor={key!r}, which the "
+                f"history does not contain; must be one of {known}, or the name of an "
+                "EpochScoring before it in the list."
             ) from error
 
 
 def has_batch_hooks(callback):
-    """Return whether a callback does something in each batch."""
+    """Return whether a callback has batch-level hooks."""
     return any(
         getattr(type(callback), hook) is not getattr(Callback, hook)
         or hook in vars(callback)
@@ -153,10 +153,10 @@ def has_batch_hooks(callback):
 
 
 def picklable_callback(callback):
-    """Return a callback as it can be saved or copied with its net.
+    """Return a callback that can be pickled and copied together with its net.
 
-    Optimizers and schedulers are left out, and tensors are detached from the graph that
-    they were computed in: scoring callbacks keep such tensors when training is stopped.
+    Optimizers and schedulers are left out. Tensors are detached from the graph of their
+    computation: scoring callbacks keep such tensors when training is stopped.
     """
     left_out = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
     changed = {}
@@ -185,11 +185,19 @@ def _detached(value):
 
 
 def _fresh(item, copies):
-    """Return a fresh callback, or (name, callback) pair; of a class, an instance."""
+    """Return the copy of a callback, or of a (name, callback) pair.
+
+    A class is replaced by an instance.
+    """
     callback = _callback_of(item)
     try:
         copied = callback() if isinstance(callback, type) else _copied(callback, copies)
     except TypeError as error:
+        if isinstance(callback, type):
+            raise ValueError(
+                f"{callback.__name__} in callbacks cannot be created: {error}. Pass an "
+                "instance instead of the class."
+            ) from error
         raise ValueError(
             f"{callback!r} in callbacks cannot be copied: {error}. Each fit trains with "
             "copies of its callbacks. Create what cannot be copied in on_train_begin."
@@ -223,7 +231,7 @@ def _copied(value, copies):
 
 def _refuse_validation(callback):
     """Raise a ValueError for a callback that needs a validation set."""
-    name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+    name, monitor = _class_name(callback), getattr(callback, "monitor", None)
     way_out = "Set validation_fraction=0.1 of the estimator, or use"
     if isinstance(monitor, str) and monitor.startswith("valid_"):
         raise ValueError(
@@ -248,6 +256,11 @@ def _has_any(kind, callbacks):
 def _callback_of(item):
     is_pair = isinstance(item, tuple | list) and len(item) == 2
     return item[1] if is_pair and isinstance(item[0], str) else item
+
+
+def _class_name(callback):
+    """Return the class as the user knows it: EarlyStopping, not skae's subclass."""
+    return type(callback).__name__.lstrip("_")
 
 
 def _is_callback(value):

@@ -1,4 +1,4 @@
-"""The choice of a device."""
+"""Device selection."""
 
 import torch
 
@@ -30,11 +30,11 @@ def resolve_device(device):
 
 
 def resolve_device_or_cpu(device):
-    """Like `resolve_device`, but warn and return the CPU if it is not available."""
+    """Return the torch device, or warn and return the CPU if it is not available."""
     resolved = _parse_device(device)
     reason = _unavailable_reason(resolved)
     if reason:
-        warn(f"{reason} The CPU is used.", DeviceUnavailableWarning)
+        warn(f"{reason} The CPU is used instead.", DeviceUnavailableWarning)
         return torch.device("cpu")
     return resolved
 
@@ -59,7 +59,8 @@ def _parse_device(device):
 def _unavailable_reason(device):
     """Return why a device cannot be used on this machine, None if it can."""
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = f"{torch.cuda.device_count()} CUDA devices"
+        n_devices = torch.cuda.device_count()
+        found = f"{n_devices} CUDA device{'s' * (n_devices != 1)}"
     elif device.type == "mps" and not torch.backends.mps.is_available():
         found = "no MPS device"
     else:

@@ -39,13 +39,13 @@ MAX_WEIGHT = 1e18
 
 
 class RowsDataset(Dataset):
-    """The data set that skorch's callbacks are given.
+    """Data set for the hooks of skorch's callbacks.
 
     Parameters
     ----------
     source : ArraySource, DeviceSource, HostSource or StreamSource
     index : torch.Tensor or None
-        Numbers of its samples in `source`; None for all.
+        Indices of its samples in `source`; None for all.
     """
 
     def __init__(self, source, index=None):
@@ -57,7 +57,7 @@ class RowsDataset(Dataset):
 
     @property
     def X(self):
-        """The samples, float32 (n_samples, n_features), read on access."""
+        """Samples in float32, (n_samples, n_features), read on access."""
         return next(iter(Batches(self.source, max(len(self), 1), index=self.index)))[0]
 
     y = X
@@ -75,28 +75,28 @@ class AutoencoderNet(NeuralNet):
 
     Its batches are slices of one array or stream. Callbacks without batch-level hooks
     cost nothing per batch. A failure leaves the weights of the last full epoch, and
-    Ctrl-C reaches the caller. It is an engine for the estimators, which alone build and
-    train it: skorch's own `fit`, `partial_fit` and `clone` are not for it.
+    Ctrl-C reaches the caller. Only the estimators create and train it: skorch's own
+    `fit`, `partial_fit` and `clone` are not supported.
 
     Parameters
     ----------
     encoder, decoder : torch.nn.Module
         Fresh modules, trained in place.
     corruption : torch.nn.Module or None
-        Changes the samples to encode in training.
+        Corrupts the samples to encode in training.
     generator : torch.Generator
-        Draws the order of the samples in each epoch, and noise.
+        Source of the order of the samples in each epoch, and of noise.
     shuffle : bool
         Whether the order is random.
     lr_schedule : callable or None
-        Maps the share of completed steps, in [0, 1], to a share of `lr`.
+        Maps the fraction of completed steps to a factor of `lr`, both in [0, 1].
     n_held_out : int
         Size of the validation set: drawn by the generator, or the last samples without
         `shuffle`.
     precision : {"float32", "tf32", "bfloat16"}
         Precision of the products in a training step.
     max_grad_norm : float or None
-        The largest norm of a gradient; a longer gradient is scaled down to it.
+        Maximum norm of the gradient; a larger one is scaled down to it.
     resumable : bool
         Whether a saved net holds the state of the optimizer.
     **net_params
@@ -171,10 +171,13 @@ class AutoencoderNet(NeuralNet):
         try:
             self.initialize()
         except (TypeError, ValueError, AssertionError) as error:
+            reason = str(error).rstrip(".")
+            if not hasattr(self, "module_"):  # skorch initializes the callbacks first
+                raise ValueError(f"callbacks is invalid: {reason}.") from error
             raise ValueError(
-                "The optimizer cannot be created with the parameters optimizer="
-                f"{self.optimizer!r}, lr={self.lr:g}: {error}. Check the arguments of a "
-                "partial, and that the networks have parameters to train."
+                f"The optimizer cannot be created with optimizer={self.optimizer!r} and "
+                f"lr={self.lr:g}: {reason}. Check the arguments of a partial, and that "
+                "the networks have parameters to train."
             ) from error
         if start is not None:
             resume.start_from(self, start)
@@ -196,9 +199,10 @@ class AutoencoderNet(NeuralNet):
             if ONE_SAMPLE_SIGN not in str(error):
                 raise
             raise ValueError(
-                f"X has {len(rows)} samples and batch_size={self.batch_size}: the "
-                "networks contain batch normalization, which cannot be trained on a "
-                "batch of one sample. Use a larger batch_size or more samples."
+                f"X has {len(rows)} sample{'s' * (len(rows) > 1)} and batch_size="
+                f"{self.batch_size}, but the networks contain batch normalization, which "
+                "cannot be trained on a batch of one sample. Use a larger batch_size or "
+                "more samples."
             ) from error
         except RuntimeError as error:  # torch.OutOfMemoryError is one
             if not _is_out_of_memory(error):
@@ -222,9 +226,9 @@ class AutoencoderNet(NeuralNet):
                 self._check_finite(self.loss_curve_[-1])
 
     def use_last_epoch(self):
-        """End training: after a failure, with the weights of the last full epoch.
+        """End training; after a failure, with the weights of the last full epoch.
 
-        To be called again where an interruption may have prevented it.
+        It is called again if an interruption may have cut it short.
         """
         if not self.is_trained_ and self.last_epoch_ is not None:
             weights, self.loss_curve_, self.validation_loss_curve_ = self.last_epoch_
@@ -302,7 +306,7 @@ class AutoencoderNet(NeuralNet):
         return self._mean_loss(prefix)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Pass over the batches; in skorch's way if a callback has batch-level hooks."""
+        """Run all batches; with skorch's loop if a callback has batch-level hooks."""
         if any(has_batch_hooks(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
@@ -353,10 +357,10 @@ class AutoencoderNet(NeuralNet):
         return loss
 
     def _batch_weight(self, X):
-        """Return the weight of a batch: a short last one counts by its samples.
+        """Return the weight of a batch, proportional to its number of samples.
 
         The gradient of a likelihood with learned scale is proportional to 1 / error,
-        which a few samples make as large as they like.
+        which can be arbitrarily large for the few samples of a short last batch.
         """
         return len(X) / self.batch_size
 
@@ -371,7 +375,7 @@ class AutoencoderNet(NeuralNet):
         return {"loss": loss, "y_pred": outputs}
 
     def infer(self, x, **fit_params):
-        """Return the outputs of the module, in float32; in training, as computed."""
+        """Return the outputs of the module in float32; in training, use `precision`."""
         if self.noise_ is not None:
             fit_params = fit_params | {"generator": self.noise_}
         if self.precision != "bfloat16" or not self.module_.training:
@@ -425,13 +429,12 @@ class AutoencoderNet(NeuralNet):
     def _check_trainable(self):
         if not any(weights.requires_grad for weights in self.module_.parameters()):
             raise ValueError(
-                "There is nothing to train: the networks have no parameters that require "
-                "a gradient. If a callback such as Freezer freezes them all, freeze "
-                "fewer."
+                "There is nothing to train: no parameter of the networks requires a "
+                "gradient. If a callback such as Freezer freezes all of them, freeze fewer."
             )
 
     def _check_finite(self, loss):
-        """Raise an error, with no epoch to return to, if training has diverged."""
+        """Raise an error, and discard the last epoch, if training has diverged."""
         weights = [w.detach() for w in self.module_.parameters()]
         largest = float(torch.nn.utils.get_total_norm(weights, math.inf))
         if math.isfinite(loss) and largest < MAX_WEIGHT:
@@ -439,12 +442,12 @@ class AutoencoderNet(NeuralNet):
         self.loss_curve_, self.last_epoch_ = [], None
         raise NonFiniteError(
             f"Training diverged in epoch {len(self.history)}: the loss is {loss:.5g} and "
-            f"the largest weight {largest:.5g}. Scale X, for example with "
+            f"the largest weight is {largest:.5g}. Scale X, for example with "
             f"StandardScaler or MinMaxScaler, or lower the learning rate, lr={self.lr:g}."
         )
 
     def _keep_epoch(self, loss, validation_loss):
-        """Remember a full epoch: its weights and curves, in one assignment."""
+        """Store weights and loss curves of a full epoch, in one assignment."""
         state = self.module_.state_dict()
         curves = (
             [*self.loss_curve_, loss],
@@ -456,12 +459,13 @@ class AutoencoderNet(NeuralNet):
     def _out_of_memory_message(self, rows, error):
         weights = sum(w.nbytes for w in self.module_.state_dict().values()) / 2**20
         batch = 4 * self.batch_size * rows.n_features / 2**20
+        way_out = "" if self.device == "cpu" else ", or device='cpu'"
         return (
-            f"The memory of device {self.device!r} is too small to train: the networks "
-            f"have {weights:.0f} MiB of weights, the optimizer state takes a multiple of "
-            f"that, and a batch of {self.batch_size} samples {batch:.1f} MiB, with the "
-            f"activations in addition. torch reports: {error}. Lower batch_size, use "
-            "smaller layers or fewer n_components, or device='cpu'."
+            f"The memory of device {self.device!r} is too small for training: the networks "
+            f"have {weights:.0f} MiB of weights, the optimizer state needs a multiple of "
+            f"that, and a batch of {self.batch_size} samples needs {batch:.1f} MiB plus its "
+            f"activations. torch reports: {error}. Lower batch_size or n_components, or use "
+            f"smaller layers{way_out}."
         )
 
     # Saving -----------------------------------------------------------------------

@@ -45,20 +45,20 @@ def optimizer_params(optimizer, weight_decay, device):
     Raises
     ------
     ValueError
-        If the optimizer has no weight decay, or a partial sets what skae sets.
+        If the optimizer has no weight decay, or a partial sets an option that skae sets.
     """
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
     name = _optimizer_class(optimizer).__name__
     options = getattr(optimizer, "keywords", {})
     if "lr" in options:
         raise ValueError(
-            f"optimizer is a partial of {name} with lr={options['lr']}, which the "
-            "estimator's parameter lr sets; remove it from the partial."
+            f"optimizer is a partial of {name} with lr={options['lr']}, but the "
+            "estimator's parameter lr sets the learning rate; remove lr from the partial."
         )
     if options.get("capturable") and device.type == "cpu":
         raise ValueError(
             f"optimizer is a partial of {name} with capturable=True, which requires a "
-            "GPU, but training is on the CPU; remove it from the partial."
+            "GPU, but training is on the CPU; remove capturable from the partial."
         )
     params = {"optimizer": optimizer}
     if weight_decay:
@@ -89,5 +89,5 @@ def flush_denormals(optimizer):
 
 
 def _optimizer_class(optimizer):
-    """Return the class of a `functools.partial`, or what was given."""
+    """Return the class in a `functools.partial`; other values are returned as given."""
     return getattr(optimizer, "func", optimizer)

@@ -1,4 +1,4 @@
-"""Training further, in this process or from a saved net: `partial_fit`, `warm_start`."""
+"""Further training of a fitted or saved net, for `partial_fit` and `warm_start`."""
 
 import torch
 
@@ -41,7 +41,7 @@ def start_from(net, fitted):
 def resumed(net, device, settings):
     """Return a copy of a fitted net that can train further; `net` stays as it is.
 
-    Callbacks are not copied: they are the user's, and may hold much.
+    Callbacks are shared, not copied: they may hold much data.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _copied_generator(net):
 
 
 def _optimizer_state(net):
-    """Return the state of the optimizer by number of the weight, None if not kept."""
+    """Return the state of the optimizer for each weight, None if it was not kept."""
     if net.optimizer_ is None:
         return None if net.saved_ is None else net.saved_["optimizer"]
     state = net.optimizer_.state_dict()["state"]
@@ -130,6 +130,9 @@ def _mismatch(net, fitted):
     new, old = net.module_.state_dict(), fitted.module_.state_dict()
     for name in new:
         if name not in old or new[name].shape != old[name].shape:
-            was = tuple(old[name].shape) if name in old else "absent"
-            return f"{name} has shape {tuple(new[name].shape)}, and was {was}."
-    return f"There were {len(old)} arrays of weights, and are {len(new)}."
+            was = f"had {tuple(old[name].shape)}" if name in old else "did not exist"
+            return f"{name} has shape {tuple(new[name].shape)}, but {was} in the last fit."
+    return (
+        f"The networks have {len(new)} arrays of weights, but had {len(old)} in the last "
+        "fit."
+    )

@@ -14,7 +14,7 @@ MIN_EPOCHS = 10
 
 
 def one_cycle(progress):
-    """Return the learning rate, as a share of its peak, after a share of the steps.
+    """Return the learning rate as a fraction of its peak, after a fraction of the steps.
 
     It rises from 1/25 to the peak in the first 30% of the steps, then falls to almost 0,
     both along half a cosine (Smith and Topin 2019, "Super-convergence").
@@ -28,7 +28,7 @@ def one_cycle(progress):
 
 
 def cosine(progress):
-    """Return the learning rate, as a share of its peak, which falls along half a cosine.
+    """Return the learning rate as a fraction of its peak: it falls along half a cosine.
 
     Loshchilov and Hutter 2017, "SGDR", without restarts.
     """
@@ -42,8 +42,8 @@ def training_length(n_rows, batch_size, max_epochs):
     """Return the batch size and the number of epochs; "auto" depends on `n_rows`.
 
     Small tables get small batches and more epochs: `TARGET_STEPS` steps, but at most
-    `MAX_EPOCHS` epochs, which overfit them, and at least `MIN_STEPS` steps. Large data
-    sets get large batches, which make the overhead of a step negligible.
+    `MAX_EPOCHS` epochs, because more would overfit, and at least `MIN_STEPS` steps. Large
+    data sets get large batches, which make the overhead of a step negligible.
     """
     if batch_size == "auto":
         batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
@@ -62,7 +62,7 @@ def validation_size(n_rows, validation_fraction, early_stopping):
     Raises
     ------
     ValueError
-        If no sample would be left to train on.
+        If there would be no training samples.
     """
     if validation_fraction is None:
         if not early_stopping:
@@ -71,8 +71,8 @@ def validation_size(n_rows, validation_fraction, early_stopping):
     n_held_out = math.ceil(float(validation_fraction) * n_rows)
     if n_held_out == n_rows:
         raise ValueError(
-            f"validation_fraction={validation_fraction} of {n_rows} samples leaves none "
-            "to train on. Pass more samples, or set early_stopping=False and "
-            "validation_fraction=None."
+            f"validation_fraction={validation_fraction} of {n_rows} "
+            f"sample{'s' * (n_rows > 1)} leaves no training samples. Pass more samples, or "
+            "set early_stopping=False and validation_fraction=None."
         )
     return n_held_out

@@ -7,8 +7,8 @@ these products are accurate for codes within a few hundred standard deviations o
 component. Three measures make the result accurate in other cases too:
 
 - Outlying codes are fitted separately (`split_by_scale`).
-- The E-steps widen components that are very narrow (`RESOLUTION`).
-- The sums of the last M-step are in float64, and nothing is added to its covariances.
+- Narrow components are fitted in float64 (`_is_narrow`).
+- Only the E-steps, not the result, widen components by the rounding errors (`_widened`).
 """
 
 import numpy as np
@@ -38,10 +38,8 @@ CHUNK_VALUES = 2**18
 CHUNK_CODES = (256, 4_096)
 
 # Variance that the E-steps add to a component at the origin of the whitened codes. It
-# is larger than the rounding errors of the products.
+# is larger than the rounding errors of the products. If it is too large, float64 is used.
 RESOLUTION = {torch.float32: 1e-5, torch.float64: 1e-12}
-# With a smaller variance within the first components, the E-steps need float64.
-MIN_FLOAT32_VARIANCE = 1e-3
 # Smaller responsibilities count as zero.
 NEGLIGIBLE = 1e-30
 # Variance of a component whose codes are all equal. float32 codes resolve little more.
@@ -229,10 +227,19 @@ def _fit_whitened(whitened, n_components, max_iter, rng):
     return tuple(array[is_used].numpy() for array in mixture)
 
 
-def _is_narrow(weights, _, covariances):
-    """Return whether the components are too narrow for sums in float32."""
-    pooled = torch.tensordot(weights, covariances, dims=1)
-    return torch.linalg.eigvalsh(pooled)[0] < MIN_FLOAT32_VARIANCE
+def _is_narrow(_, means, covariances):
+    """Return whether a component is too narrow for sums in float32.
+
+    The E-step would then more than double a variance.
+    """
+    reduced = _widened(means, covariances, -RESOLUTION[torch.float32])
+    return torch.linalg.cholesky_ex(reduced).info.any()
+
+
+def _widened(means, covariances, resolution):
+    """Return the covariances plus the errors of products of such a resolution."""
+    widths = resolution * (1 + means.square().sum(dim=1))
+    return covariances + torch.diag_embed(widths[:, None].expand(means.shape))
 
 
 def _kmeans(rows, n_components, rng):
@@ -267,9 +274,7 @@ def _nearest(rows, centres):
 
 def _e_step(weights, means, covariances, dtype):
     """Return a function from codes and their monomials to responsibilities."""
-    widths = RESOLUTION[dtype] * (1 + means.square().sum(dim=1)[:, None])
-    covariances = covariances.clone()
-    covariances.diagonal(dim1=1, dim2=2).add_(widths)
+    covariances = _widened(means, covariances, RESOLUTION[dtype])
     coefficients = _coefficients(weights, means, covariances).to(dtype)
 
     def responsibilities(_, monomials):

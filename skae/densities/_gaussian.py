@@ -175,7 +175,7 @@ def mean_and_covariance(X):
 
 def _positive_scales(mean, covariance):
     """Return the standard deviations; for constant features, a typical one."""
-    scales = np.sqrt(covariance.diagonal())
+    scales = np.sqrt(covariance.diagonal().clip(0))
     is_constant = scales <= 4 * np.finfo(np.float64).eps * np.abs(mean)
     if not is_constant.any():
         return scales

@@ -29,7 +29,7 @@ class LatentKernelDensity(BaseDensity):
     ----------
     bandwidth : float or "auto", default="auto"
         Standard deviation of the kernels, in standard deviations of the latent codes;
-        from 1e-6 to 1e6. "auto" maximizes the likelihood of at most 400 random codes
+        from 1e-6 to 1e4. "auto" maximizes the likelihood of at most 400 random codes
         under a density of at most 4,000 others, between 0.02 and 2.
     random_state : int, RandomState instance or None, default=None
         Seed of the selection of codes for ``bandwidth="auto"``. Pass an int for
@@ -65,7 +65,7 @@ class LatentKernelDensity(BaseDensity):
     """
 
     _parameter_rules = {
-        "bandwidth": one_of("auto") | real(1e-6, 1e6),
+        "bandwidth": one_of("auto") | real(1e-6, 1e4),
         "random_state": seed(),
     }
 
