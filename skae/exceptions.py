@@ -38,6 +38,18 @@ class NonFiniteError(ValueError):
     """Error raised if training diverges, or a model returns NaN or infinite values.
 
     Scale the data as the error message says, or lower the learning rate `lr`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import DenseAutoencoder
+    >>> from skae.exceptions import NonFiniteError
+    >>> X = np.random.default_rng(0).normal(size=(100, 4))
+    >>> try:
+    ...     DenseAutoencoder(2, optimizer="sgd", lr=1e6).fit(X)
+    ... except NonFiniteError:
+    ...     print("diverged")
+    diverged
     """
 
 

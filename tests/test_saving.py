@@ -14,6 +14,7 @@ import pytest
 import torch
 from helpers import small_conv, small_dense
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
+from torch import nn
 
 
 def through_joblib(model):
