@@ -49,7 +49,7 @@ def load(name):
 
 
 class Classifier(nn.Module):
-    """Two convolutions and a layer of 64 units, whose outputs are the features."""
+    """Two convolutions and a layer of 64 units. The outputs of that are the features."""
 
     def __init__(self, image_shape, n_classes=10):
         super().__init__()

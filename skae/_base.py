@@ -678,7 +678,7 @@ class BaseAutoencoder(
     # Generating -------------------------------------------------------------------
 
     def fit_density(self, X: ArrayLike, latent_density: Any = None) -> Self:
-        """Fit a density to the latent codes of `X`; the networks stay as they are.
+        """Fit a density to the latent codes of `X`, without changing the networks.
 
         Parameters
         ----------

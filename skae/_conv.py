@@ -40,7 +40,7 @@ def _conv_networks(estimator):
     if kernel_size > 2 * max(shape[1:]) + 1:
         raise ValueError(
             f"kernel_size={kernel_size} is invalid for images of shape {shape}; must be "
-            f"at most {2 * max(shape[1:]) + 1}, because a larger kernel only adds padding."
+            f"at most {2 * max(shape[1:]) + 1}. A larger kernel only adds padding."
         )
     encoder = conv_encoder(
         shape,
@@ -93,7 +93,7 @@ def _checked_image_shape(parameter, image_shape, n_features):
     if image_shape is not None and image_shape != given:
         raise ValueError(
             f"image_shape={parameter} is invalid: X contains images of shape "
-            f"{image_shape} (channels, height, width). Use this shape, or image_shape=None."
+            f"{image_shape} (channels, height, width). Use this shape or None."
         )
     if math.prod(given) != n_features:
         raise ValueError(

@@ -52,8 +52,7 @@ LIKE = {"rand_like": torch.rand, "randn_like": torch.randn}
 def make_generator(random_state):
     """Return a torch generator on the CPU, seeded from a `random_state`.
 
-    None takes fresh entropy and leaves NumPy's global state alone, unlike scikit-learn's
-    own estimators.
+    None takes fresh entropy. Unlike in scikit-learn, NumPy's global state is not used.
     """
     if random_state is None:
         seed = secrets.randbits(63)
@@ -81,11 +80,11 @@ def on_device(generator, device):
 
 
 class DrawFrom(TorchFunctionMode):
-    """A context in which the random tensors of this thread come from `generator`.
+    """Context in which all random tensors of this thread are drawn from `generator`.
 
-    Networks are built in it. Their initial weights depend on the generator alone, and
-    are in float32 on the generator's device whatever torch's defaults are; torch's global
-    state stays as it is. To fork the global state instead would not be safe in threads.
+    Networks are built in it. Their initial weights only depend on the generator, and are
+    in float32 on its device, whatever torch's defaults are. The global random state of
+    torch is not changed. Forking that state instead would not be thread-safe.
 
     Parameters
     ----------

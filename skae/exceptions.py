@@ -61,7 +61,7 @@ class ImageShapeWarning(UserWarning):
 
 
 class LargeNetworkWarning(UserWarning):
-    """Warning if the networks have far more parameters than the training data have values.
+    """Warning if the networks have far more parameters than the data have values.
 
     Such networks are usually a mistake, and training them needs much memory. Use smaller
     layers.
@@ -90,7 +90,7 @@ class PosteriorCollapseWarning(UserWarning):
 
 
 def warn(message, category):
-    """Warn at the line of the user's code, outside skae and the libraries that call it."""
+    """Warn at the line of the user's code, outside skae and libraries that call it."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):
         frame, level = frame.f_back, level + 1

@@ -85,8 +85,8 @@ def frechet_distance(
     Returns
     -------
     distance : float
-        In squared units of the features. It is 0 if the (n_samples, n_features) arrays
-        have the same mean and covariance.
+        In squared units of the features; 0 if both arrays have the same mean and
+        covariance.
 
     Raises
     ------
@@ -149,9 +149,9 @@ def precision_recall(
     Returns
     -------
     precision_recall : PrecisionRecall
-        Named tuple of two numbers from 0 to 1. `precision` is the fraction of generated
-        samples in a neighbourhood of an (n_samples, n_features) array of real ones, and
-        `recall` the fraction of real samples in a neighbourhood of generated ones.
+        Named tuple of two numbers from 0 to 1: `precision` is the fraction of generated
+        samples in a neighbourhood of a real one, and `recall` the fraction of real
+        samples in a neighbourhood of a generated one.
 
     Raises
     ------
@@ -206,8 +206,8 @@ def authenticity(X_train: ArrayLike, X_generated: ArrayLike) -> float:
     Returns
     -------
     share : float
-        From 0, if all samples are copies of the (n_samples, n_features) array, to 1.
-        Held-out real samples usually have values between 0.5 and 1.
+        From 0, if all generated samples are copies, to 1. Held-out real samples usually
+        have values between 0.5 and 1.
 
     Raises
     ------
@@ -257,9 +257,8 @@ def class_coverage(
     Returns
     -------
     coverage : ClassCoverage
-        Named tuple. `shares` is the fraction of the (n_samples, n_features) samples in
-        each class, according to the most probable class, and `recognised` the fraction
-        of recognised samples.
+        Named tuple: `shares` is the fraction of samples in each class, according to the
+        most probable class, and `recognised` the fraction of recognised samples.
 
     Raises
     ------
@@ -307,7 +306,7 @@ def _features_of(metric, arrays, features, minimum):
         if len(F) < minimum:
             plural = "s" * (len(F) > 1)
             raise ValueError(
-                f"{metric}: {name} has {len(F)} sample{plural}; must have at least "
+                f"{metric}: {shown} has {len(F)} sample{plural}; must have at least "
                 f"{minimum}."
             )
         checked.append(F)
@@ -315,7 +314,7 @@ def _features_of(metric, arrays, features, minimum):
         first, second = arrays
         raise ValueError(
             f"{metric}: {first} has {checked[0].shape[1]} features and {second} has "
-            f"{checked[1].shape[1]}; must be equal."
+            f"{checked[1].shape[1]}; both must have the same number of features."
         )
     return checked
 

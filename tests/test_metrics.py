@@ -201,7 +201,7 @@ every_metric = pytest.mark.parametrize("name", METRICS)
         (np.zeros(6), "1D array"),
         (np.zeros((0, 6)), r"0 sample\(s\)"),
         (np.zeros((1, 1, 1, 1, 6)), "5 dimensions"),
-        ([[1, 2], [3]], "inhomogeneous"),
+        ([[1, 2], [3]], "different lengths"),
     ],
     ids=str,
 )

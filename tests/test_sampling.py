@@ -342,5 +342,5 @@ def test_a_number_of_steps_may_be_numpys(digits, kind):
 
 
 def test_interpolation_needs_the_same_number_of_starts_and_ends(digits):
-    with pytest.raises(ValueError, match="X_a has 2 samples and X_b has 3; both must"):
+    with pytest.raises(ValueError, match="X_a has 2 and X_b has 3 samples; both must"):
         small_dense().fit(digits).interpolate(digits[:2], digits[:3])

@@ -1,4 +1,4 @@
-"""What the figures should come to: a bar beside each figure that has one."""
+"""The targets of the benchmarks, called bars."""
 
 import dataclasses
 import operator
@@ -6,14 +6,16 @@ import operator
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """A value that a figure should not pass.
+    """A target: a limit for a measured value.
 
     Parameters
     ----------
     value : float
+        The limit.
     relation : {"≤", "≥"}
+        Relation of a measured value that meets the target to the limit.
     field : {"ratio", "seconds", "bytes"}
-        Which figure of a measurement it is for.
+        The figure of a measurement that the target applies to.
     """
 
     value: float
@@ -21,11 +23,11 @@ class Bar:
     field: str = "ratio"
 
     def is_met(self, measured):
-        """Whether a value keeps to the bar."""
+        """Return whether a measured value meets the target."""
         return {"≤": operator.le, "≥": operator.ge}[self.relation](measured, self.value)
 
     def show(self, measured):
-        """The bar, and whether a measured value meets it, for a table."""
+        """Return the target, and whether a measured value meets it, for a table."""
         units = {"seconds": (1e3, " ms"), "bytes": (1e-6, " MB"), "ratio": (1, "")}
         factor, unit = units[self.field]
         verdict = "met" if self.is_met(measured) else "**missed**"
@@ -54,5 +56,5 @@ BARS = {
 
 
 def bar_for(work, dataset, name):
-    """The bar of a figure, or None; those of the image sets are not for the digits."""
+    """Return the target of a figure, or None. There are no targets for the digits."""
     return None if dataset == "digits" else BARS.get((work, name))

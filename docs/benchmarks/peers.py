@@ -1,4 +1,4 @@
-"""The peers by name: where their code is, how they are set, what they need.
+"""The peers by name: their labels, code, options and environment.
 
 Modules are imported only in the process that trains the peer.
 """
@@ -14,15 +14,15 @@ class Peer:
     Parameters
     ----------
     label : str
-        For tables and plots.
+        Name in tables and plots.
     module, name : str
-        Where its class is. It is made by ``name(recipe, image_shape, n_features,
-        **options)``, trained anew by each ``fit(X, epochs, mark)``, which calls
-        ``mark()`` after each epoch, and gives rows back by ``reconstruct(X)``.
+        Module and name of its class, which is called with ``(recipe, image_shape,
+        n_features, **options)``. ``fit(X, epochs, mark)`` trains a new model and calls
+        ``mark()`` after each epoch. ``reconstruct(X)`` returns the reconstructions.
     options : dict
-        For the class.
+        Keyword arguments of the class.
     environment : dict
-        Variables to set before anything is imported.
+        Environment variables to set before the module is imported.
     """
 
     label: str
@@ -54,9 +54,9 @@ PEERS = {
     "skae": _skae("skae"),
     "skae-bfloat16": _skae("skae, bfloat16", precision="bfloat16"),
     "skae-mirrored": _skae("skae, mirrored", mirrored=True, latent_activation="relu"),
-    "torch-tutorial": _torch("torch, tutorials' loop", loop="tutorial"),
-    "torch-index": _torch("torch, best loop (rows by index)", loop="index"),
-    "torch-gather": _torch("torch, best loop (rows shuffled at once)", loop="gather"),
+    "torch-tutorial": _torch("torch, tutorial loop", loop="tutorial"),
+    "torch-index": _torch("torch, best loop (samples by index)", loop="index"),
+    "torch-gather": _torch("torch, best loop (shuffled once per epoch)", loop="gather"),
     "torch-channels-last": _torch(
         "torch, best loop (channels_last)", loop="index", channels_last=True
     ),
@@ -76,18 +76,28 @@ PEERS = {
     "sklearn-mlp": Peer("scikit-learn's MLPRegressor", "peers_sklearn", "MLPPeer"),
     "pyod": Peer("PyOD's AutoEncoder, mirrored", "peers_pyod", "PyodPeer"),
     "pythae": Peer("pythae's AE", "peers_pythae", "PythaePeer"),
-    "product-square": _products("matrix products at the rate of a large one", "square"),
-    "product-recipe": _products("the recipe's matrix products alone", "recipe"),
+    "product-square": _products("matrix products, at the rate of a large one", "square"),
+    "product-recipe": _products("matrix products of the recipe alone", "recipe"),
+}
+
+# Names in results that are not peers, for tables.
+OTHER_LABELS = {
+    "bare torch in one piece": "plain torch, all samples at once",
+    "bare torch in the best chunks": "plain torch, best chunks",
+    "PCA, one row": "PCA, one sample",
+    "bare torch, one row": "plain torch, one sample",
+    "import skae": "import of skae",
+    "import its parts": "import of scikit-learn, skorch and torch",
 }
 
 
 def label(name):
-    """The label of a peer, or the name itself where it is no peer's."""
-    return PEERS[name].label if name in PEERS else name
+    """Return the label of a peer or of another name; by default, the name itself."""
+    return PEERS[name].label if name in PEERS else OTHER_LABELS.get(name, name)
 
 
 def make(name, recipe, image_shape, n_features):
-    """A fresh peer; imports its module."""
+    """Import the module of a peer and return a new peer."""
     peer = PEERS[name]
     maker = getattr(importlib.import_module(peer.module), peer.name)
     return maker(recipe, image_shape, n_features, **peer.options)

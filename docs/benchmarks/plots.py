@@ -1,4 +1,4 @@
-"""Plots of the results, in colours that all can tell apart (Okabe and Ito 2008)."""
+"""Plots of the results, in colours for colour-blind readers (Okabe and Ito 2008)."""
 
 import matplotlib
 
@@ -11,15 +11,15 @@ from work_growth import slope
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 GROWTH_LABELS = {
-    "n_rows": "rows",
-    "n_features": "columns",
+    "n_rows": "samples",
+    "n_features": "features",
     "n_components": "components",
     "max_epochs": "epochs",
 }
 
 
 def plot_epochs(result, path):
-    """How many times the epoch of skae each peer's takes, with the quartiles."""
+    """Plot the time of an epoch of each peer relative to skae, with quartiles."""
     ratios = [
         ratio
         for ratio in result["figures"]["epochs"]
@@ -37,8 +37,8 @@ def plot_epochs(result, path):
         bar = bar_for(result["work"], result["dataset"], ratio["name"])
         if bar is not None:
             ax.plot(1 / bar.value, i, "|", color=ORANGE, markersize=18)
-    ax.plot([], [], "o", color=BLUE, label="median of the pairs, and quartiles")
-    ax.plot([], [], "|", color=ORANGE, markersize=12, label="what skae set out for")
+    ax.plot([], [], "o", color=BLUE, label="median and quartiles")
+    ax.plot([], [], "|", color=ORANGE, markersize=12, label="target")
     ax.axvline(1, color=GREY, linewidth=1, label="skae")
     _finish_epochs(ax, ratios, result)
     _save(figure, path)
@@ -52,14 +52,14 @@ def _finish_epochs(ax, ratios, result):
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.2)
-    ax.set_xlabel("time of an epoch, in epochs of skae")
+    ax.set_xlabel("time of an epoch relative to skae")
     ax.set_title(f"{result['work']} recipe, {result['dataset']}")
     ax.grid(axis="x", alpha=0.3)
     ax.figure.legend(loc="outside lower center", ncols=3, frameon=False)
 
 
 def plot_quality(result, path):
-    """Error on the test rows over the seconds of a fit."""
+    """Plot the test error against the seconds of a fit."""
     figures = result["figures"]
     figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
     tried = figures["tried"]
@@ -84,8 +84,8 @@ def plot_quality(result, path):
     ax.set(
         xscale="log",
         yscale="log",
-        xlabel="seconds of a whole fit",
-        ylabel="mean squared error, test rows",
+        xlabel="seconds of a complete fit",
+        ylabel="mean squared error, test samples",
         title=f"Time to quality, {result['dataset']}",
     )
     for axis in (ax.xaxis, ax.yaxis):
@@ -98,7 +98,7 @@ def plot_quality(result, path):
 
 
 def plot_growth(result, path):
-    """Seconds and bytes over each of the sizes, with the slopes of the larger half."""
+    """Plot seconds and bytes against each size, with slopes of the larger half."""
     curves = result["figures"]["curves"]
     figure, axes = plt.subplots(
         2,
@@ -109,7 +109,7 @@ def plot_growth(result, path):
     )
     rows = (
         ("seconds", 1, "seconds of a fit", BLUE),
-        ("bytes", 1e-6, "peak memory above X, MB", GREEN),
+        ("bytes", 1e-6, "peak memory without X, MB", GREEN),
     )
     for row_axes, (unit, factor, title, colour) in zip(axes, rows, strict=True):
         for ax, (axis, curve) in zip(row_axes, curves.items(), strict=True):
@@ -127,7 +127,7 @@ def plot_growth(result, path):
         row_axes[0].set_ylabel(title)
         row_axes[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         row_axes[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    figure.suptitle("Growth of a fit; slopes are those of the larger half of each curve")
+    figure.suptitle("Time and memory of a fit; slopes of the larger half of each curve")
     _save(figure, path)
 
 

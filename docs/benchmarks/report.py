@@ -23,6 +23,12 @@ PLOTS = {
     "quality": plots.plot_quality,
     "growth": plots.plot_growth,
 }
+ALTERNATIVES = {  # texts for readers who do not see the plots
+    "dense": "Time of an epoch of each peer relative to skae, as in the table",
+    "conv": "Time of an epoch of each peer relative to skae, as in the table",
+    "quality": "Test error of skae and Keras against the seconds of a fit",
+    "growth": "Time and memory of a fit against samples, features, components and epochs",
+}
 RATIOS_HEAD = [
     "",
     "ratio",
@@ -99,7 +105,7 @@ def sections(results, images):
             if work in PLOTS:
                 name = "-".join(filter(None, (work, result["dataset"]))) + ".png"
                 PLOTS[work](result, images / name)
-                parts.append(f"![Results: {name.removesuffix('.png')}](images/{name})")
+                parts.append(f"![{ALTERNATIVES[work]}](images/{name})")
         texts[work] = "\n\n".join(part for part in parts if part)
     return texts
 
@@ -277,10 +283,12 @@ def memory_tables(result):
 def growth_tables(result):
     rows = []
     for axis, curve in result["figures"]["curves"].items():
-        fixed = ", ".join(f"{k}={v:,}" for k, v in curve["fixed"].items())
+        fixed = ", ".join(
+            f"{v:,} {plots.GROWTH_LABELS[k]}" for k, v in curve["fixed"].items()
+        )
         values = f"{curve['values'][0]:,} to {curve['values'][-1]:,}"
         slopes = [f"{curve[f'{unit}_slope']:.2f}" for unit in ("seconds", "bytes")]
-        rows.append([axis, values, *slopes, fixed])
+        rows.append([plots.GROWTH_LABELS[axis], values, *slopes, fixed])
     head = ["", "range", "slope of time", "slope of memory", "fixed"]
     return [table(head, rows)]
 

@@ -69,7 +69,7 @@ class ArraySource:
         return len(self.array)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
+        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
         index = permuted(index, len(self), generator)
         n_rows, start = len(self) if index is None else len(index), 0
         index = None if index is None else index.numpy()
@@ -98,7 +98,7 @@ class DeviceSource:
         return len(self.tensor)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
+        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
@@ -124,7 +124,7 @@ class HostSource:
         return len(self.array)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with a generator."""
+        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
@@ -155,7 +155,10 @@ class StreamSource:
         return len(self.rows)
 
     def batches(self, index, batch_size, generator):
-        """Yield float32 batches of rows, at a sorted `index`, shuffled with a generator."""
+        """Yield float32 batches of the rows at `index`, shuffled with `generator`.
+
+        `index` must be sorted.
+        """
         n_rows = len(self) if index is None else len(index)
         chunks = self._chunks(index, batch_size, generator)
         yield from rebatched(chunks, n_rows, batch_size, self.device)

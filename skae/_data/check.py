@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 
 import numpy as np
 import torch
@@ -127,9 +128,9 @@ def check_flat_array(X, owner, name="X"):
         X, shape = flatten_images(as_array(X))
         X = check_array(X, dtype="numeric")
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(_invalid_array_message(owner, name, error)) from error
+        raise ValueError(_invalid_array_message(owner, name, _reason(error))) from error
     if X.dtype.kind not in REAL_KINDS:
-        reason = f"Its type is {X.dtype}."
+        reason = f"It has type {X.dtype}."
         raise ValueError(_invalid_array_message(owner, name, reason))
     if X.dtype != np.float32:
         X = X.astype(np.float64, copy=False)
@@ -151,8 +152,8 @@ def as_array(X):
         )
     if isinstance(X, NOT_ARRAYS) or X is None or hasattr(X, "__next__"):
         raise ValueError(
-            f"X is invalid; must be an array of shape (n_samples, n_features), got "
-            f"{type(X).__name__}."
+            f"X has type {type(X).__name__}; must be an array of shape (n_samples, "
+            "n_features)."
         )
     if hasattr(X, "__array__") and not hasattr(X, "shape"):
         X = np.asarray(X)
@@ -174,13 +175,13 @@ def flatten_images(X):
     Parameters
     ----------
     X : array-like
-        Samples (n_samples, n_features), which stay as they are, or images
+        Samples (n_samples, n_features), which are returned as given, or images
         (n_samples, height, width) or (n_samples, channels, height, width).
 
     Returns
     -------
     X : array-like of shape (n_samples, n_features)
-        Out-of-core images stay as they are: `Rows` flattens what it reads.
+        Out-of-core images are returned as given: `Rows` flattens them when reading.
     image_shape : tuple of int or None
         The shape of one image; None if `X` has no more than two dimensions.
 
@@ -213,7 +214,7 @@ def looks_channels_last(image_shape):
 
 
 def channels_last_message(image_shape):
-    """Return the error message for images whose shape looks channels-last."""
+    """Return the error message for an image shape that looks channels-last."""
     return (
         f"X contains images of shape {image_shape}, which look channels-last; must be "
         "(channels, height, width). Use X.transpose(0, 3, 1, 2), or X.permute(0, 3, 1, "
@@ -279,7 +280,7 @@ def _check_out_of_core(estimator, X, reset):
     kind = type(X).__name__
     if not all(isinstance(side, int | np.integer) for side in X.shape):
         raise ValueError(
-            f"X ({kind}) has shape {X.shape} with unknown sizes, which must be known. For "
+            f"X ({kind}) has shape {X.shape} with unknown sizes; they must be known. For "
             "a dask array, call X.compute_chunk_sizes() first."
         )
     _refuse_other_types(X.dtype, kind)
@@ -298,8 +299,8 @@ def _tensor_to_numpy(X):
     """Return the values of a tensor as an array; bfloat16 becomes float32."""
     if X.is_meta:
         raise ValueError(
-            "X is a tensor on the meta device, which holds no values; must be on the CPU "
-            "or on another device with memory."
+            "X is a tensor on the meta device, which has no values; must be on a device "
+            "with memory, such as the CPU."
         )
     X = X.detach().cpu()
     if X.dtype == torch.bfloat16:
@@ -352,6 +353,16 @@ def _invalid_array_message(owner, name, reason):
     )
 
 
+def _reason(error):
+    """Return the cause of an error about an array, without what it must be."""
+    text = str(error)
+    if any(sign in text for sign in RAGGED_SIGNS):
+        return "Its rows have different lengths."
+    if any(sign in text for sign in NOT_NUMBERS_SIGNS):
+        return "It contains text or other values that are not numbers."
+    return re.sub(r"^X\b", "It", re.sub(r"; must be [^.]*\.", ".", text))
+
+
 def _refuse_other_types(dtype, given):
     if np.dtype(dtype).kind not in REAL_KINDS:
         raise ValueError(_not_numbers_message(given, f" of type {dtype}"))
@@ -360,8 +371,8 @@ def _refuse_other_types(dtype, given):
 def _not_numbers_message(given, kind=""):
     return (
         f"X ({given}) contains values{kind} that are not real numbers. Encode categories "
-        "and text, for example with OneHotEncoder(sparse_output=False) or OrdinalEncoder, "
-        "and convert dates to numbers."
+        "and text, for example with OneHotEncoder(sparse_output=False) or "
+        "OrdinalEncoder, and convert dates to numbers."
     )
 
 

@@ -130,12 +130,17 @@ class Rows:
         expected = (stop - start, *self._shape[1:])
         n_rows = self.array.shape[0]
         if rows.shape != expected or n_rows != len(self):
-            count = f", and there are {n_rows} samples instead of {len(self)}"
+            changes = []
+            if rows.shape != expected:
+                changes = [
+                    f"rows {start} to {stop - 1} have shape {rows.shape} instead of "
+                    f"{expected}"
+                ]
+            if n_rows != len(self):
+                changes += [f"there are {n_rows} samples instead of {len(self)}"]
             raise ValueError(
-                f"X changed its size while it was read: rows {start} to {stop - 1} have "
-                f"shape {rows.shape} instead of {expected}"
-                f"{count if n_rows != len(self) else ''}. X must not change until fit or "
-                "transform returns."
+                f"X changed its size while it was read: {' and '.join(changes)}. X must "
+                "not change until fit or transform returns."
             )
         rows = rows.reshape(len(rows), self.n_features)
         if rows.dtype not in SMALL_TYPES:

@@ -1,4 +1,4 @@
-"""Running fitted networks on samples, chunk by chunk."""
+"""Inference: run fitted networks on samples, chunk by chunk."""
 
 import weakref
 
@@ -17,7 +17,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 
 
 def run_in_chunks(rows, device, modules, function=None):
-    """Return what modules compute from samples, on `device`, in the samples' precision.
+    """Return the results of modules for samples, in the precision of the samples.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ def _convolve(modules):
 
 
 class _Float64Copies:
-    """Copies of modules in float64, kept for as long as the modules are.
+    """Copies of modules in float64, kept as long as the modules exist.
 
-    A copy takes longer than to encode some samples. Each call compares the weights with
-    those that were copied, so that weights set by the user are never missed.
+    Copying takes longer than encoding a few samples. Each call compares the weights with
+    the copied ones, so that changes by the user are never missed.
     """
 
     def __init__(self):

@@ -4,10 +4,10 @@ In small networks, most of a training step is the overhead of autograd and of mo
 calls; in large ones it is about a tenth. The matrix products are those of autograd, in
 the same order.
 
-It applies to the squared error of plain stacks of linear layers alone. Autograd does the
-work wherever something could observe or change it: hooks on modules, parameters or the
-whole process, patched methods, subclasses, anomaly detection and saved-tensor hooks.
-`ENABLED` is the switch.
+It is only used for the squared error of plain stacks of linear layers. Autograd is used
+wherever something could observe or change it: hooks on modules, parameters or the whole
+process, patched methods, subclasses, anomaly detection and saved-tensor hooks. `ENABLED`
+switches it off.
 """
 
 import torch
@@ -29,13 +29,12 @@ ACTIVATIONS = {
     nn.Tanh: (torch.tanh_, aten.tanh_backward),
 }
 
-# Types whose `forward` is known. Everything else in the network is left to autograd.
+# Types with a known `forward`. Networks with any other type are left to autograd.
 CONTAINERS = (Autoencoder, Encoder, Decoder, nn.Sequential)
 KNOWN_TYPES = {*CONTAINERS, *ACTIVATIONS, nn.Linear, nn.Identity}
 
-# What a module of these types holds apart from hooks. Anything else that is not empty,
-# such as a dictionary of hooks of a later version of torch or a patched method, makes
-# autograd do the work.
+# Attributes of modules of these types apart from hooks. If any other one is not empty,
+# such as a patched method or the hooks of a later version of torch, autograd is used.
 CONTENTS = {
     *("_parameters", "_buffers", "_modules", "training"),
     *("in_features", "out_features", "range"),
@@ -121,13 +120,13 @@ def _is_observed():
 
 
 def _are_saved_tensors_observed():
-    # torch has no public way to ask; without this one, the cautious answer is yes.
+    # Torch has no public function for this. If this one is missing, assume hooks.
     top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
     return top is None or top(True) is not None
 
 
 def _is_plain(module):
-    """Return whether a module does what its type says, and nobody observes it."""
+    """Return whether a module is as its type defines it, without hooks."""
     extra = (value for name, value in vars(module).items() if name not in CONTENTS)
     return type(module) in KNOWN_TYPES and not any(map(_is_set, extra))
 

@@ -28,10 +28,10 @@ from skae.exceptions import NonFiniteError, StopTraining
 from skae.nn.autoencoder import Autoencoder
 from skae.nn.copying import copy_module
 
-# What torch says when the CPU's memory is exhausted, in a plain RuntimeError.
+# Parts of torch's RuntimeErrors about exhausted CPU memory.
 ALLOCATION_SIGNS = ("can't allocate memory", "not enough memory")
 
-# What torch says when batch normalization is given one sample.
+# Part of torch's error about batch normalization of one sample.
 ONE_SAMPLE_SIGN = "Expected more than 1 value per channel"
 
 # Squares of larger weights overflow in float32.
@@ -430,7 +430,7 @@ class AutoencoderNet(NeuralNet):
         if not any(weights.requires_grad for weights in self.module_.parameters()):
             raise ValueError(
                 "There is nothing to train: no parameter of the networks requires a "
-                "gradient. If a callback such as Freezer freezes all of them, freeze fewer."
+                "gradient. If a callback such as Freezer freezes all, freeze fewer."
             )
 
     def _check_finite(self, loss):
@@ -461,11 +461,11 @@ class AutoencoderNet(NeuralNet):
         batch = 4 * self.batch_size * rows.n_features / 2**20
         way_out = "" if self.device == "cpu" else ", or device='cpu'"
         return (
-            f"The memory of device {self.device!r} is too small for training: the networks "
-            f"have {weights:.0f} MiB of weights, the optimizer state needs a multiple of "
-            f"that, and a batch of {self.batch_size} samples needs {batch:.1f} MiB plus its "
-            f"activations. torch reports: {error}. Lower batch_size or n_components, or use "
-            f"smaller layers{way_out}."
+            f"The memory of device {self.device!r} is too small for training: the "
+            f"networks have {weights:.0f} MiB of weights, the optimizer state needs a "
+            f"multiple of that, and a batch of {self.batch_size} samples needs "
+            f"{batch:.1f} MiB plus its activations. torch reports: {error}. Lower "
+            f"batch_size or n_components, or use smaller layers{way_out}."
         )
 
     # Saving -----------------------------------------------------------------------

@@ -39,7 +39,7 @@ def start_from(net, fitted):
 
 
 def resumed(net, device, settings):
-    """Return a copy of a fitted net that can train further; `net` stays as it is.
+    """Return a copy of a fitted net that can be trained further; `net` is not changed.
 
     Callbacks are shared, not copied: they may hold much data.
 
@@ -131,7 +131,8 @@ def _mismatch(net, fitted):
     for name in new:
         if name not in old or new[name].shape != old[name].shape:
             was = f"had {tuple(old[name].shape)}" if name in old else "did not exist"
-            return f"{name} has shape {tuple(new[name].shape)}, but {was} in the last fit."
+            shape = tuple(new[name].shape)
+            return f"{name} has shape {shape}, but {was} in the last fit."
     return (
         f"The networks have {len(new)} arrays of weights, but had {len(old)} in the last "
         "fit."

@@ -72,7 +72,7 @@ def validation_size(n_rows, validation_fraction, early_stopping):
     if n_held_out == n_rows:
         raise ValueError(
             f"validation_fraction={validation_fraction} of {n_rows} "
-            f"sample{'s' * (n_rows > 1)} leaves no training samples. Pass more samples, or "
-            "set early_stopping=False and validation_fraction=None."
+            f"sample{'s' * (n_rows > 1)} leaves no training samples. Pass more samples, "
+            "or set early_stopping=False and validation_fraction=None."
         )
     return n_held_out

@@ -18,9 +18,9 @@ from torch import nn
 
 from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_covariance
 
-# "auto" takes as many components as there are codes, and time, for. The time of a fit
-# grows with codes, components and squared features. Measured on codes of MNIST and
-# digits (docs/generation.md).
+# "auto" limits the number of components by the number of codes and by the time of a
+# fit, which grows with codes, components and squared features. The limits were chosen on
+# codes of MNIST and digits (docs/generation.md).
 MAX_COMPONENTS = 120
 COMPONENTS_PER_ROOT = 0.6
 CODES_PER_FEATURE = 2
@@ -38,7 +38,8 @@ CHUNK_VALUES = 2**18
 CHUNK_CODES = (256, 4_096)
 
 # Variance that the E-steps add to a component at the origin of the whitened codes. It
-# is larger than the rounding errors of the products. If it is too large, float64 is used.
+# is larger than the rounding errors of the products. Components that are narrower need
+# float64.
 RESOLUTION = {torch.float32: 1e-5, torch.float64: 1e-12}
 # Smaller responsibilities count as zero.
 NEGLIGIBLE = 1e-30
@@ -191,15 +192,15 @@ def _fit_group(X, n_components, max_iter, rng, prior):
     weights, means, covariances : ndarray
     """
     mean, covariance = mean_and_covariance(X)
+    whole = _AffineGaussian(mean, covariance)
+    varies = whole.factor.any(axis=0)
     n_components = min(n_components, len(X))
-    if n_components == 1 or not covariance.any():
+    if n_components == 1 or not varies.any():
         if prior is not None:
             strength = _prior_strength(X.shape[1])
             covariance = len(X) * covariance + strength * prior
             covariance /= len(X) + strength
         return np.ones(1), mean[None], covariance[None]
-    whole = _AffineGaussian(mean, covariance)
-    varies = whole.factor.any(axis=0)
     weights, means, covariances = _fit_whitened(
         whole.whiten(X)[:, varies], n_components, max_iter, rng
     )

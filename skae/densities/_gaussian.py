@@ -158,7 +158,8 @@ class _AffineGaussian:
 
     def log_density(self, X):
         """Return the log-density of each code."""
-        squares = np.square(self.whiten(X)).sum(axis=1)
+        with np.errstate(over="ignore"):  # the density is zero then
+            squares = np.square(self.whiten(X)).sum(axis=1)
         return -(squares + X.shape[1] * np.log(2 * np.pi)) / 2 - self.log_volume
 
 

@@ -5,10 +5,8 @@ import numbers
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._data.check import (
-    as_array,
-    with_channels,
-)
+from skae._data.check import as_array, with_channels
+from skae._validation import shown
 
 
 def find_autoencoder(estimator, name):
@@ -45,9 +43,9 @@ def find_autoencoder(estimator, name):
             return (found[:i] if i else None), step
     hint = ""
     if getattr(estimator, "refit", None) is False:
-        hint = " A search must have refit=True."
+        hint = " The search must have refit=True."
     raise TypeError(
-        f"{name}: estimator={estimator!r} contains no autoencoder; must be a fitted "
+        f"{name}: estimator={shown(estimator)} contains no autoencoder; must be a fitted "
         "autoencoder of skae, or a Pipeline or search that contains one." + hint
     )
 

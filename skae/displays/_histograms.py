@@ -206,7 +206,7 @@ def check_components(components, n_components):
     valid = all(isinstance(c, numbers.Integral) and 0 <= c < n_components for c in listed)
     if not listed or not valid:
         raise ValueError(
-            f"components={components!r} is invalid; must be a list of integers from 0 to "
-            f"{n_components - 1}, the indices of the latent components."
+            f"components={components!r} is invalid; must be a list of indices of latent "
+            f"components, integers from 0 to {n_components - 1}."
         )
     return [int(c) for c in listed]

@@ -11,7 +11,7 @@ GAP = 0.08  # between images, as a fraction of their longer side
 
 
 def resolve_image_shape(given, known, n_features):
-    """Return the shape of the images that flat samples hold, or None.
+    """Return the shape of the images in flat samples, or None.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def check_image_shape(shape, n_features):
     if full[0] not in (1, 3):
         raise ValueError(
             f"image_shape={shape} has {full[0]} channels; must have 1 (grey) or 3 (RGB) "
-            "to be drawn. Select 1 or 3 channels of the arrays for from_predictions."
+            "for a plot. Select 1 or 3 channels of the arrays, and use from_predictions."
         )
     return full
 
@@ -70,8 +70,8 @@ def require_image_shape(image_shape, name):
     """Raise a ValueError if the image shape is unknown."""
     if image_shape is None:
         raise ValueError(
-            f"{name}: image_shape=None is invalid; must be (height, width) or (channels, "
-            "height, width), because the estimator was not fitted on images."
+            f"{name}: image_shape=None is invalid for flat samples; must be (height, "
+            "width) or (channels, height, width)."
         )
 
 

@@ -88,7 +88,7 @@ class ReconstructionProgressDisplay:
         if not n_frames or n_frames != len(self.epochs):
             raise ValueError(
                 f"{name}: epochs has {len(self.epochs)} elements and reconstructions has "
-                f"{n_frames}; must be equal numbers of at least 1."
+                f"{n_frames}; both must have the same number, at least 1."
             )
         for i, frame in enumerate(self.reconstructions):
             if frame.shape != self.X.shape:

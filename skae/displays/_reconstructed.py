@@ -189,7 +189,7 @@ class ReconstructionDisplay:
             raise ValueError(
                 f"{cls.__name__}: X has {X.shape[0]} samples with {X.shape[1]} features, "
                 f"but X_reconstructed has {X_reconstructed.shape[0]} samples with "
-                f"{X_reconstructed.shape[1]} features; must be equal."
+                f"{X_reconstructed.shape[1]} features; both must have the same shape."
             )
         if kind in ("auto", "images"):
             known = fitted_shape if shape is None else shape

@@ -170,7 +170,7 @@ class LatentScatterDisplay:
 
     @classmethod
     def from_predictions(cls, points, y=None, *, title=None, ax=None):
-        """Plot latent codes with two or three components, or reduced to as many.
+        """Plot latent codes, or other points, with two or three dimensions.
 
         Parameters
         ----------
@@ -313,7 +313,7 @@ def check_y(y, n_samples, name):
     if y.dtype.kind == "c" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
         raise ValueError(
             f"{name}: y contains complex numbers, NaN or infinity; must hold class "
-            "labels or finite real numbers. Remove these samples, or give them a label."
+            "labels or finite real numbers. Remove these samples, or label them."
         )
     try:
         np.unique(y)

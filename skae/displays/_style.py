@@ -77,7 +77,7 @@ def axes_for(ax, size, projection="rectilinear"):
     if (ax.name == "3d") != (projection == "3d"):
         raise ValueError(
             f"ax has the projection {ax.name!r}, but this plot needs {projection!r}. "
-            f"Create it with figure.add_subplot(projection={projection!r}), or omit ax."
+            f"Create ax with figure.add_subplot(projection={projection!r}), or omit it."
         )
     return ax.figure, ax
 
@@ -114,8 +114,8 @@ def panels(ax, n_panels, size):
     if subplot is None:
         raise ValueError(
             "ax is invalid; must be part of a subplot grid, because several small axes "
-            "replace it. Create it with plt.subplots() or figure.add_subplot(), or omit "
-            "ax."
+            "replace it. Create ax with plt.subplots() or figure.add_subplot(), or omit "
+            "it."
         )
     ax.set_axis_off()
     grid = GridSpecFromSubplotSpec(
@@ -134,6 +134,7 @@ def merge_kw(defaults, given):
     """Return keyword arguments of an artist; those of the user take precedence."""
     if given is not None and not isinstance(given, dict):
         raise TypeError(
-            f"Keyword arguments of matplotlib must be a dict or None, got {given!r}."
+            "Keyword arguments for matplotlib, such as line_kw, must be a dict or None, "
+            f"got {given!r}."
         )
     return {**defaults, **(given or {})}

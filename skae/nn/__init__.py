@@ -1,4 +1,4 @@
-"""The torch modules that the estimators consist of, for use in one's own programs."""
+"""Torch modules of the estimators, and functions that build them."""
 
 from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, GaussianEncoder
 from skae.nn.flows import CouplingFlow

@@ -1,7 +1,7 @@
-"""The trained modules: encoder and decoder with their last activations.
+"""Modules to train: encoder and decoder with their last activations.
 
 Random numbers are drawn only where `forward` is given a generator, as in training.
-Without one, the output is a function of the input alone.
+Without one, the output only depends on the input.
 """
 
 import torch
@@ -15,7 +15,7 @@ MAX_LOG_VARIANCE = 20.0
 
 
 class Encoder(nn.Module):
-    """A network and the activation of the latent codes.
+    """Network from samples to latent codes, with its last activation.
 
     Parameters
     ----------
@@ -37,12 +37,15 @@ class Encoder(nn.Module):
         return self.activation(self.body(X))
 
     def encode(self, X, generator=None):
-        """Return the codes to decode in training, and a tuple of what the loss needs."""
+        """Return the codes to decode in training, and a tuple of values for the loss."""
         return self(X), ()
 
 
 class GaussianEncoder(nn.Module):
-    """An encoder whose latent codes are independent normal variables, given a sample.
+    """Network from samples to normal distributions of latent codes.
+
+    Given a sample, the components of its latent code are independent normal variables.
+    Calling the module returns their means.
 
     Parameters
     ----------
@@ -71,10 +74,10 @@ class GaussianEncoder(nn.Module):
         return self.posterior(X)[0]
 
     def encode(self, X, generator=None):
-        """Return random codes, or their means without a generator, for the decoder.
+        """Return random codes to decode, or their means without a generator.
 
-        The second value is what the divergence from the prior is computed from: means
-        and log-variances without a flow; with one, the transformed codes, the
+        The second value is a tuple, from which the divergence from the prior is computed:
+        means and log-variances without a flow; with one, the transformed codes, the
         log-variances and the log-volumes of the transformation.
         """
         mean, log_variance = self.posterior(X)
@@ -91,7 +94,7 @@ class GaussianEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A network and the activation of the reconstruction.
+    """Network from latent codes to reconstructions, with its last activation.
 
     Parameters
     ----------
@@ -111,7 +114,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """An encoder and a decoder, trained together.
+    """Encoder and decoder, trained together.
 
     Parameters
     ----------
@@ -120,7 +123,7 @@ class Autoencoder(nn.Module):
     decoder : Decoder
         Maps latent codes to samples.
     corruption : torch.nn.Module or None, default=None
-        Called with samples and a generator, returns the samples to encode in training.
+        Called with samples and a generator; returns the samples to encode in training.
     """
 
     def __init__(self, encoder, decoder, corruption=None):
@@ -135,10 +138,10 @@ class Autoencoder(nn.Module):
         return self.corruption is not None or self.encoder.is_random
 
     def forward(self, X, generator=None):
-        """Return what the loss is computed from.
+        """Return the values from which the loss is computed.
 
         These are the output of the decoder before its activation, the latent codes and,
-        for random codes, what their divergence from the prior is computed from.
+        for random codes, the values that `GaussianEncoder.encode` returns for the loss.
         """
         if generator is not None and self.corruption is not None:
             X = self.corruption(X, generator)

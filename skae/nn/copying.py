@@ -6,10 +6,10 @@ import torch
 
 
 def copy_module(module):
-    """Return a deep copy of a module, of one that holds results of its weights too.
+    """Return a deep copy of a module, even if it holds tensors computed from its weights.
 
-    Some modules, such as weight normalization, keep a tensor that is computed from their
-    parameters; torch refuses to copy it, so its value is copied instead.
+    Weight normalization, for example, stores such a tensor. Torch refuses to copy it, so
+    its value is copied instead.
 
     Parameters
     ----------

@@ -8,12 +8,12 @@ MAX_LOG_SCALE = 2.0
 
 
 class CouplingFlow(nn.Module):
-    """Normalizing flow of affine coupling layers, as in Real NVP [1]_.
+    """Normalizing flow of affine coupling layers.
 
-    It maps latent codes to base variables of the same size. Trained by maximum
-    likelihood, it makes the base variables standard normal. Before training, it only
-    permutes the components. It has no batch normalization and no ActNorm layers: train
-    it on codes whose scale is about 1.
+    It maps latent codes to base variables of the same size, as in Real NVP [1]_. Trained
+    by maximum likelihood, it makes the base variables standard normal. Before training,
+    it only permutes the components. It has no batch normalization and no ActNorm layers:
+    train it on codes with a scale of about 1.
 
     Parameters
     ----------

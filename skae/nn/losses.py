@@ -1,4 +1,4 @@
-"""The losses that training minimizes."""
+"""Losses for training."""
 
 import math
 
@@ -122,10 +122,10 @@ class PriorDivergence(nn.Module):
 
 
 class FlowPriorDivergence(PriorDivergence):
-    """The divergence where a flow maps the codes to standard normal variables.
+    """Divergence from a prior that a flow maps to standard normal variables.
 
-    An estimate from the random codes of log q(code | sample) - log p(code), with log q
-    replaced by its expectation.
+    It is estimated from the random codes as log q(code | sample) - log p(code), with
+    log q replaced by its expectation.
     """
 
     def forward(self, outputs):
@@ -136,7 +136,7 @@ class FlowPriorDivergence(PriorDivergence):
 
 
 class CombinedLoss(nn.Module):
-    """The sum of a reconstruction loss and terms that depend on the latent codes.
+    """Sum of a reconstruction loss and terms that depend on the latent codes.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Builders of encoders and decoders, and the layers that they are made of.
+"""Functions that build encoders and decoders, and their layers.
 
-A builder returns a network without its last activation, which `Encoder` and `Decoder`
-add: losses such as the cross-entropy take the values before it.
+The networks omit their last activation, which `Encoder` and `Decoder` add: losses such
+as the cross-entropy take the values before it.
 """
 
 import itertools
@@ -113,9 +113,9 @@ class Crop(nn.Module):
 class UpsampleConv2d(nn.Conv2d):
     """Nearest-neighbour upsampling and a convolution, in one transposed convolution.
 
-    Upsampling by s and a convolution with a kernel of size k equal a transposed
-    convolution of stride s, whose kernel is the original one convolved with a box of size
-    s. It needs fewer products and no enlarged image.
+    Upsampling by s followed by a convolution equals a transposed convolution of stride s.
+    Its kernel is the original one convolved with a box of size s. This needs fewer
+    products and no enlarged image.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _convolved_with_box(kernel, dim, size):
 
 
 class ContiguousConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution of contiguous images, for kernels smaller than the stride.
+    """Transposed convolution of contiguous images, for kernels smaller than the stride.
 
     With images that are channels-last in memory, the gradient of such a layer is wrong
     on CPUs, and may crash the process: seen with torch 2.14. A test compares the layer
@@ -174,7 +174,7 @@ class ContiguousConvTranspose2d(nn.ConvTranspose2d):
 def conv_encoder(
     image_shape, conv_channels, kernel_size, pooling, dense_sizes, activation
 ):
-    """Build an encoder of convolutions, each followed by pooling, and dense layers.
+    """Build an encoder: convolutions, each followed by pooling, and dense layers.
 
     Parameters
     ----------
@@ -207,9 +207,10 @@ def conv_encoder(
 def conv_decoder(
     image_shape, conv_channels, kernel_size, upsampling, dense_sizes, activation
 ):
-    """Build the mirror image of `conv_encoder`.
+    """Build a decoder that mirrors `conv_encoder`.
 
-    An image that the encoder halved is doubled, and cropped if its size was odd.
+    Where the encoder halves an image, the decoder doubles it, and crops it if the size
+    was odd.
 
     Parameters
     ----------
@@ -263,7 +264,7 @@ def _pooled_size(size):
 
 
 def _pooling_window(size):
-    """Return the window: a side of one pixel, such as a signal's height, is kept."""
+    """Return the pooling window; a side of one pixel, such as a signal's, is kept."""
     return tuple(min(2, side) for side in size)
 
 
@@ -273,7 +274,7 @@ def _kernel_shape(kernel_size, size):
 
 
 def _same_convolution(n_in, n_out, kernel_size, size):
-    """Return a convolution that keeps the size of the image, for even kernels, too."""
+    """Return a convolution that keeps the size of the image, even with even kernels."""
     kernel = _kernel_shape(kernel_size, size)
     if kernel_size % 2:
         padding = tuple(k // 2 for k in kernel)

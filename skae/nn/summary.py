@@ -1,4 +1,4 @@
-"""The layers of the networks, as one sample passes through them."""
+"""Layers of the networks, in the order of the forward pass."""
 
 import copy
 import dataclasses
@@ -27,7 +27,8 @@ class Layer:
     kind : str
         For example "Conv2d 3x3 + ReLU".
     shape : tuple of int or None
-        Of the output for one sample; None if the layer is not used in the forward pass.
+        Shape of the output for one sample; None if the forward pass does not use the
+        layer.
     n_parameters : int
         Number of its parameters, without those of an earlier layer.
     is_shared : bool
@@ -49,7 +50,7 @@ def describe(estimator):
     Parameters
     ----------
     estimator : estimator
-        A fitted autoencoder, which stays as it is.
+        A fitted autoencoder. It is not changed.
 
     Returns
     -------
@@ -169,7 +170,7 @@ def _forward_pass(network, n_inputs):
     with torch.inference_mode(), DrawFrom(fixed):
         output = copied(torch.zeros((1, n_inputs), device=device))
     if not passed or passed[-1][1] != output.shape[1:]:
-        # What its own code does; a GaussianEncoder takes the means.
+        # Its own code changes the shape last: a GaussianEncoder takes the means.
         itself = network.body if type(network) in (Encoder, Decoder) else network
         passed.append((itself, tuple(output.shape[1:])))
     inside = {id(m) for layer, _ in passed for m in _within(layer)}
