@@ -82,7 +82,7 @@ def real(minimum, maximum=math.inf, *, open_ends=False):
         f"a finite number {at_least} {minimum}{upper}",
         lambda value: (
             _is_finite(value)
-            and minimum <= value <= maximum
+            and minimum <= float(value) <= maximum
             and not (open_ends and float(value) in (minimum, maximum))
         ),
     )

@@ -2,7 +2,8 @@
 
 import math
 
-# Defaults of a training run, measured on tables and images (docs/training.md).
+# Defaults of a training run, measured on tables and images:
+# docs/benchmarks/design_notes.md.
 MIN_BATCH_SIZE = 32
 MAX_BATCH_SIZE = 100
 MAX_BATCH_SIZE_OF_MANY = 1000

@@ -20,7 +20,7 @@ from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_cov
 
 # "auto" limits the number of components by the number of codes and by the time of a
 # fit, which grows with codes, components and squared features. The limits were chosen on
-# codes of MNIST and digits (docs/generation.md).
+# codes of MNIST and digits (docs/benchmarks/design_notes.md).
 MAX_COMPONENTS = 120
 COMPONENTS_PER_ROOT = 0.6
 CODES_PER_FEATURE = 2
