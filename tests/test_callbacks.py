@@ -291,7 +291,7 @@ def test_an_unfitted_recorder_explains_where_the_frames_are(digits, change):
         (np.zeros(64), "X is invalid; .*Expected 2D array"),
         (np.zeros((0, 64)), r"X is invalid; .*0 sample\(s\)"),
         (np.full((1, 64), np.nan), "X is invalid; .*NaN"),
-        (np.full((1, 64), "a"), "X is invalid; .*not convert|X is invalid; .*strings"),
+        (np.full((1, 64), "a"), "X is invalid; .*text or other values"),
     ],
 )
 def test_invalid_samples_are_refused_before_training(digits, X, message):

@@ -153,7 +153,7 @@ def test_ax_must_be_axes(ae, digits, draw, kind):
 @every_display
 def test_axes_of_another_projection_are_refused(ae, digits, draw):
     ax = plt.figure().add_subplot(projection="3d")
-    message = r"ax has the projection '3d', but this plot needs 'rectilinear'. Create it"
+    message = r"ax has the projection '3d', but this plot needs 'rectilinear'. Create ax"
     with pytest.raises(ValueError, match=message):
         draw(ae, digits, ax=ax)
 
@@ -320,7 +320,7 @@ def test_containers_of_samples_make_no_difference(digits, name, convert):
         (lambda X: X[:, :9], ValueError, "64 features"),
         (lambda X: X.astype(str), ValueError, "not real numbers|not numbers"),
         (lambda X: csr_array(X), TypeError, "dense data is required"),
-        (lambda X: "X", ValueError, "got str"),
+        (lambda X: "X", ValueError, "type str"),
     ],
     ids=["nan", "width", "text", "sparse", "string"],
 )

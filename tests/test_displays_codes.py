@@ -224,7 +224,7 @@ def test_few_samples_are_drawn(digits, n_samples):
         ({"reducer": None}, r"shape \(200, 4\); must be .*reducer=PCA"),
         ({"y": "y"}, r"y has shape \(\); must be \(200,\)"),
         ({"y": np.ones(3)}, r"y has shape \(3,\); must be \(200,\)"),
-        ({"thumbnails": True}, "image_shape=None is invalid; must be"),
+        ({"thumbnails": True}, "image_shape=None is invalid for flat samples; must be"),
         (
             {"thumbnails": True, "image_shape": (8, 8), "n_dimensions": 3},
             "thumbnails=True is invalid with n_dimensions=3; use",

@@ -155,7 +155,7 @@ def test_errors_are_those_of_score_samples(digits):
             np.ones((2, 4)),
             np.ones((3, 4)),
             {},
-            "2 samples with 4 .* 3 samples with 4 .*; must be eq",
+            "2 samples with 4 .* 3 samples with 4 .*; both must have",
         ),
         (np.ones((0, 4)), np.ones((0, 4)), {}, r"X is invalid.*0 sample\(s\)"),
         (np.ones((2, 4)), np.ones((2, 4)), {"kind": "movie"}, "kind='movie' is invalid"),

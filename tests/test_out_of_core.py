@@ -250,8 +250,8 @@ def test_chunks_without_wanted_rows_are_not_read(digits):
             np.zeros((3, 2), dtype=complex),
             "contains values of type complex128 that are not real",
         ),
-        (np.zeros((0, 2)), r"shape \(0, 2\); at least 1 sample and 1 feature"),
-        (np.zeros((3, 0)), r"shape \(3, 0\); at least 1"),
+        (np.zeros((0, 2)), r"shape \(0, 2\); must have at least 1 sample"),
+        (np.zeros((3, 0)), r"shape \(3, 0\); must have at least 1"),
         (np.zeros((3, 2, 2, 2, 2)), "X has 5 dimensions"),
     ],
 )
