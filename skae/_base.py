@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._column_scales import warn_if_columns_are_lost
 from skae._data import array_api
 from skae._data.check import (
     channels_last_message,
@@ -234,6 +235,8 @@ class BaseAutoencoder(
             self._warn_if_large(rows)
             self._net.train(rows, start)
         self._set_fitted_attributes()
+        if not partial:
+            warn_if_columns_are_lost(rows, self._reconstruct_rows)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
     def _use_last_epoch(self, fitted):
@@ -902,6 +905,9 @@ class BaseAutoencoder(
                 f"with a lower learning rate than lr={shown(self.lr)}."
             )
         return results, value_range
+
+    def _reconstruct_rows(self, rows):
+        return self._run(rows, [self.encoder_, self.decoder_])[0]
 
     def _decode(self, codes):
         return self._in_fitted_form(self._run(codes, [self.decoder_])[0])

@@ -4,6 +4,7 @@ import sys
 import warnings
 
 __all__ = [
+    "ColumnScaleWarning",
     "DeviceUnavailableWarning",
     "ImageShapeWarning",
     "LargeNetworkWarning",
@@ -50,6 +51,13 @@ class NonFiniteError(ValueError):
     ... except NonFiniteError:
     ...     print("diverged")
     diverged
+    """
+
+
+class ColumnScaleWarning(UserWarning):
+    """Warning if most columns are lost because others are on a much larger scale.
+
+    Use ``StandardScaler`` before the autoencoder.
     """
 
 

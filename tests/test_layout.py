@@ -22,7 +22,15 @@ API_PAGE = FOLDER.parent / "docs" / "api.md"
 LEVELS = [
     {"exceptions", "_docstrings", "_random", "_validation"},
     {"nn", "_data"},
-    {"datasets", "densities", "metrics", "_output_range", "_sampling", "_training"},
+    {
+        "datasets",
+        "densities",
+        "metrics",
+        "_column_scales",
+        "_output_range",
+        "_sampling",
+        "_training",
+    },
     {"_parameters"},
     {"_base"},
     {"_variational"},
