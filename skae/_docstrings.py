@@ -13,7 +13,8 @@ max_epochs : int or "auto", default="auto"
     but at least 10 and at most 50 epochs, and never fewer than 200 steps.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
-    else the CPU. A fitted model moves to the device of the machine that uses it.
+    else the CPU. A fitted model that is loaded on a machine without the device uses the
+    CPU.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of the samples, the validation set, noise, the
     density and `sample`. An int gives the same model bit for bit on the same device with

@@ -95,12 +95,12 @@ def fetch_images(
     name : {"mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"}
         Name of the data set.
     data_home : str or path-like, default=None
-        Folder with the data sets, in torchvision's layout (``MNIST/raw/...``). None is
+        Folder with the data sets, in torchvision's layout (``MNIST/raw/...``). None means
         the environment variable ``SKAE_DATA`` if set, otherwise ``~/skae_data``.
     subset : {"train", "test"}, default="train"
         Subset to load.
     download_if_missing : bool, default=True
-        Whether to download missing files; if False, they raise an OSError.
+        Whether to download missing files. If False, missing files raise an OSError.
 
     Returns
     -------

@@ -77,10 +77,10 @@ def frechet_distance(
     X_generated : array-like of shape (n_generated, n_features)
         Generated samples, or images.
     features : transformer, classifier or callable, default=None
-        Features to compare. A fitted transformer is used by its `transform`, and a
-        fitted classifier by its `predict_proba`; both are given flat samples. A function
-        is given `X_real` and `X_generated` as they are. None compares the samples
-        themselves.
+        Features to compare: the output of `transform` of a fitted transformer, of
+        `predict_proba` of a fitted classifier, or of a function. Transformers and
+        classifiers are given flat samples, a function `X_real` and `X_generated`
+        unchanged. None compares the samples themselves.
 
     Returns
     -------
@@ -142,7 +142,8 @@ def precision_recall(
     X_generated : array-like of shape (n_generated, n_features)
         Generated samples, or images. Use as many as real ones.
     n_neighbors : int, default=3
-        Number of the neighbour that determines the radius of a neighbourhood.
+        The radius of a neighbourhood is the distance to the nearest neighbour of this
+        rank.
     features : transformer, classifier or callable, default=None
         Features to compare, as in `frechet_distance`.
 
@@ -252,7 +253,8 @@ def class_coverage(
     X_generated : array-like of shape (n_samples, n_features)
         Generated samples, or images.
     threshold : float, default=0.95
-        Minimum probability of a class for a sample to count as recognised.
+        A sample counts as recognised if its most probable class has at least this
+        probability.
 
     Returns
     -------

@@ -128,7 +128,8 @@ class HostSource:
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
-        n_rows = rows_per_chunk(self.array.strides[0], batch_size)
+        row_bytes = self.array.itemsize * self.array.shape[1]
+        n_rows = rows_per_chunk(row_bytes, batch_size)
         chunks = (
             torch.from_numpy(self.array.take(part.numpy(), axis=0))
             for part in index.split(n_rows)

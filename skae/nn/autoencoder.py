@@ -37,7 +37,21 @@ class Encoder(nn.Module):
         return self.activation(self.body(X))
 
     def encode(self, X, generator=None):
-        """Return the codes to decode in training, and a tuple of values for the loss."""
+        """Encode a batch in training.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+        generator : torch.Generator, default=None
+            Ignored, present for consistency with `GaussianEncoder`.
+
+        Returns
+        -------
+        codes : tensor of shape (batch, n_components)
+            Latent codes.
+        posterior : tuple
+            Empty: the codes are not random.
+        """
         return self(X), ()
 
 
@@ -66,7 +80,19 @@ class GaussianEncoder(nn.Module):
         self.range = ACTIVATION_RANGES["identity"]
 
     def posterior(self, X):
-        """Return means and logarithms of variances, (batch, n_components) each."""
+        """Return the distributions of the latent codes.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+
+        Returns
+        -------
+        mean : tensor of shape (batch, n_components)
+            Means.
+        log_variance : tensor of shape (batch, n_components)
+            Logarithms of the variances, from -20 to 20.
+        """
         mean, log_variance = self.body(X).chunk(2, dim=1)
         return mean, log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
@@ -74,11 +100,22 @@ class GaussianEncoder(nn.Module):
         return self.posterior(X)[0]
 
     def encode(self, X, generator=None):
-        """Return random codes to decode, or their means without a generator.
+        """Encode a batch in training.
 
-        The second value is a tuple, from which the divergence from the prior is computed:
-        means and log-variances without a flow; with one, the transformed codes, the
-        log-variances and the log-volumes of the transformation.
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+        generator : torch.Generator, default=None
+            Source of the random codes; None returns their means.
+
+        Returns
+        -------
+        codes : tensor of shape (batch, n_components)
+            Latent codes.
+        posterior : tuple of tensor
+            Values from which the loss computes the divergence from the prior: means and
+            log-variances without a flow; with one, the transformed codes, the
+            log-variances and the log-volumes of the transformation.
         """
         mean, log_variance = self.posterior(X)
         codes = mean
@@ -151,7 +188,16 @@ class Autoencoder(nn.Module):
         return (self.decoder.body(codes), codes, *posterior)
 
     def reconstruct(self, X):
-        """Return the reconstruction of samples, (batch, n_features)."""
+        """Return the reconstructions of a batch.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+
+        Returns
+        -------
+        X_reconstructed : tensor of shape (batch, n_features)
+        """
         return self.decoder(self.encoder(X))
 
 
