@@ -13,8 +13,8 @@ max_epochs : int or "auto", default="auto"
     but at least 10 and at most 50 epochs, and never fewer than 200 steps.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
-    else the CPU. A fitted model that is loaded on a machine without the device uses the
-    CPU.
+    else the CPU. If the device of a fitted model is not available, for example on
+    another machine, it uses the CPU and warns.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of the samples, the validation set, noise, the
     density and `sample`. An int gives the same model bit for bit on the same device with
@@ -40,7 +40,8 @@ latent_activation : {"identity", "relu", "tanh", "sigmoid"}, default="identity"
 OUTPUT_ACTIVATION = """
 output_activation : str, default="auto"
     Activation of the reconstruction: "identity", "relu", "tanh" or "sigmoid". "auto" is
-    "sigmoid" if all training values are in [0, 1], else "identity".
+    "sigmoid" if all training values are in [0, 1] and the largest is at least 0.1, else
+    "identity".
 """
 
 LOSS = """

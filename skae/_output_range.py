@@ -8,8 +8,12 @@ from skae.nn.networks import ACTIVATION_RANGES
 # How far values may exceed the range of the output activation without a warning.
 TOLERANCE = 1e-3
 
-# Rounding error of scaling to [0, 1] in float32.
+# How far scaling to [0, 1] in float32 may miss it, relative to the largest value.
 ROUNDING = 1e-6
+
+# A sigmoid is for data that use much of [0, 1]: values that are all near 0 saturate it
+# before anything else is learned.
+MIN_LARGEST_VALUE = 0.1
 
 
 def choose_output_activation(output_activation, loss, low, high):
@@ -21,7 +25,7 @@ def choose_output_activation(output_activation, loss, low, high):
         If the loss is the cross-entropy and a value is outside [0, 1], or the output
         activation is not the sigmoid.
     """
-    in_0_1 = low >= -ROUNDING and high <= 1 + ROUNDING
+    in_0_1 = low >= -ROUNDING * max(high, 0.0) and high <= 1 + ROUNDING
     if loss == "binary_cross_entropy":
         if not in_0_1:
             raise ValueError(
@@ -36,7 +40,7 @@ def choose_output_activation(output_activation, loss, low, high):
             )
         return "sigmoid"
     if output_activation == "auto":
-        return "sigmoid" if in_0_1 else "identity"
+        return "sigmoid" if in_0_1 and high >= MIN_LARGEST_VALUE else "identity"
     return output_activation
 
 

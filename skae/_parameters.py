@@ -35,7 +35,10 @@ COMMON_RULES = {
         "a density with fit and sample, such as LatentGaussianMixture(50)", is_density
     ),
     "optimizer": one_of(*optimizers.OPTIMIZERS)
-    | Rule("a torch optimizer class or a partial of one", optimizers.is_optimizer_class),
+    | Rule(
+        "a torch optimizer class (or a functools.partial of one)",
+        optimizers.is_optimizer_class,
+    ),
     "lr": real(0, open_ends=True),
     "lr_schedule": one_of("auto", *schedules.SCHEDULES),
     "weight_decay": real(0),

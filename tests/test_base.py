@@ -280,7 +280,15 @@ def test_the_error_for_a_single_image_names_the_way_out(make_small):
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0, 1, "sigmoid"), (0.2, 0.7, "sigmoid"), (-0.1, 1, "identity"), (0, 2, "identity")],
+    [
+        (0, 1, "sigmoid"),
+        (0.2, 0.7, "sigmoid"),
+        (-0.1, 1, "identity"),
+        (0, 2, "identity"),
+        (0, 0.05, "identity"),
+        (-1e-8, 1e-8, "identity"),  # in [0, 1] within the rounding error of 1 only
+        (-1e-8, 1, "sigmoid"),
+    ],
 )
 def test_auto_output_is_a_sigmoid_if_all_values_are_in_0_1(
     make_small, low, high, expected

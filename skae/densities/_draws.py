@@ -15,7 +15,7 @@ def check_n_samples(n_samples, caller):
     Parameters
     ----------
     n_samples : object
-        What the user passed to `sample`.
+        The value passed to `sample`.
     caller : str
         Class and method, for the error message.
 
@@ -33,7 +33,7 @@ def check_random_seed(random_state, caller):
     Parameters
     ----------
     random_state : object
-        What the user passed to `sample`.
+        The value passed to `sample`.
     caller : str
         Class and method, for the error message.
     """
@@ -41,7 +41,7 @@ def check_random_seed(random_state, caller):
 
 
 def draw(density, n_samples, rng, n_components=None):
-    """Draw latent codes from a fitted density.
+    """Draw latent codes from a fitted density, and check them.
 
     The mixtures of scikit-learn draw with their own `random_state`. They also return
     labels, and sort the codes by label; here the labels are dropped and the codes are
@@ -90,12 +90,12 @@ def _checked_codes(drawn, n_samples, n_components, name):
     except (TypeError, ValueError) as error:
         kind = type(drawn).__name__
         raise ValueError(
-            f"{name}.sample returned a {kind} that is not an array; {expected}"
+            f"{name}.sample returned {kind}, which is not an array; {expected}"
         ) from error
     if codes.dtype.kind not in "fiu":
         raise ValueError(
-            f"{name}.sample returned a {type(drawn).__name__} of dtype {codes.dtype}; "
-            f"{expected}"
+            f"{name}.sample returned {type(drawn).__name__} with values of type "
+            f"{codes.dtype}; {expected}"
         )
     if codes.ndim != 2 or codes.shape != (n_samples, n_components or codes.shape[1]):
         raise ValueError(
@@ -105,8 +105,8 @@ def _checked_codes(drawn, n_samples, n_components, name):
         n_wrong = (~np.isfinite(codes.astype(np.float32))).sum()
     if n_wrong:
         raise ValueError(
-            f"{name}.sample returned {n_wrong} values that are NaN, infinite or beyond "
-            f"the range of float32; {expected}"
+            f"{name}.sample returned values that are NaN, infinite or beyond the range "
+            f"of float32, {n_wrong} of {codes.size}; {expected}"
         )
     return codes
 

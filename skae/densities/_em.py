@@ -30,7 +30,7 @@ MAX_PRODUCTS = 1e10
 N_CENTRE_CODES = 3_000
 N_FIRST_CODES = 12_000
 N_KMEANS_ITERATIONS = 3
-# With k components, k-means starts so many times over k, at least once.
+# With k components, k-means starts this number / k times, and at least once.
 N_KMEANS_STARTS = 15
 # Monomials that are computed at a time, so that they fit in the caches, and the fewest
 # and most codes.
@@ -46,13 +46,13 @@ NEGLIGIBLE = 1e-30
 # Variance of a component whose codes are all equal. float32 codes resolve little more.
 MIN_COMPONENT_VARIANCE = 1e-12
 
-# The pooled variance is at most so many times the median of the components' variances.
+# The pooled variance is at most this many times the median of the components' variances.
 MAX_POOLED_RATIO = 10.0
 
 # Codes that the spread of most codes is measured on.
 N_SPREAD_CODES = 1_000
 MAX_OUTLIER_ROUNDS = 10
-# A code is outlying if it is so many times farther from the median than half the codes.
+# A code is outlying if it is this many times farther from the median than half the codes.
 OUTLYING_RATIO = 50.0
 
 
@@ -93,7 +93,7 @@ def fit_mixture(X, n_components, max_iter, rng):
 
 
 def number_of_components(n_samples, n_features):
-    """Return the number of components to fit to so many codes."""
+    """Return the number of components that "auto" chooses."""
     number = min(
         MAX_COMPONENTS,
         int(COMPONENTS_PER_ROOT * n_samples**0.5),
@@ -238,7 +238,7 @@ def _is_narrow(_, means, covariances):
 
 
 def _widened(means, covariances, resolution):
-    """Return the covariances plus the errors of products of such a resolution."""
+    """Return the covariances plus the errors of products with this resolution."""
     widths = resolution * (1 + means.square().sum(dim=1))
     return covariances + torch.diag_embed(widths[:, None].expand(means.shape))
 

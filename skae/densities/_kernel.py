@@ -11,7 +11,7 @@ from skae.densities._gaussian import _AffineGaussian, mean_and_covariance
 
 # Bandwidths that "auto" chooses from, in standard deviations of the latent codes.
 BANDWIDTH_RANGE = (0.02, 2.0)
-# Numbers of codes that "auto" scores, and that it scores them with.
+# Number of codes that "auto" scores, and of codes in the density that scores them.
 N_SCORED, N_KERNELS = 400, 4_000
 
 
@@ -19,7 +19,8 @@ class LatentKernelDensity(BaseDensity):
     """Kernel density estimate of latent codes, with Gaussian kernels.
 
     The codes are whitened first, so that each kernel has the covariance of all codes
-    times the squared bandwidth. `sklearn.neighbors.KernelDensity` does the rest.
+    times the squared bandwidth. The density of the whitened codes is a
+    `sklearn.neighbors.KernelDensity`.
 
     The density stores all training codes. Its samples are near copies of them: a sample
     is a training code plus noise of the size of the bandwidth. Where samples must not
