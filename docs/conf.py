@@ -33,6 +33,7 @@ smartquotes = False  # strings such as "relu" keep their quotes
 
 # Docstrings
 default_role = "literal"
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the numpydoc sections give the types
 autosummary_generate = True
 numpydoc_show_class_members = False  # listed by the class template

@@ -17,4 +17,5 @@ def collect(block, block_vars, gallery_conf):
         path = pathlib.Path(block_vars["image_path_iterator"].next()).with_suffix(".gif")
         shutil.move(gif, path)
         shown.append(str(path))
-    return figure_rst(shown, gallery_conf["src_dir"])
+    titles = "Reconstructions by epoch, as an animation"
+    return figure_rst(shown, gallery_conf["src_dir"], fig_titles=titles)

@@ -30,7 +30,7 @@ ae = DenseAutoencoder(
 ).fit(images.X)
 
 # %%
-# The first line shows the original digits. In epoch 0, the network is untrained, and all
+# The first line shows the original digits. Epoch 0 is the untrained network: all
 # reconstructions are grey. In the first epochs, it learns which pixels are dark in many
 # images. Later, it learns to tell the digits apart.
 

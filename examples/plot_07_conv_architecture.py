@@ -24,8 +24,8 @@ ae = ConvAutoencoder(
 ).fit(images.X)
 
 # %%
-# Shapes are channels, height and width. The output of the first convolution has more
-# elements than the image. The number of elements decreases only afterwards.
+# Shapes of images are channels x height x width. The output of the first convolution has
+# more elements than the image. The number of elements decreases only afterwards.
 
 ArchitectureDisplay.from_estimator(ae)
 

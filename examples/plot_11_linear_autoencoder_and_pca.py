@@ -38,18 +38,25 @@ print(f"hidden layers with 512 units   {-deep.score(X_test):.4f}")
 # These are the reconstructions by PCA. The numbers are the mean squared errors of the
 # images.
 
-ReconstructionDisplay.from_predictions(
+display = ReconstructionDisplay.from_predictions(
     X_test[:10], X_pca[:10], image_shape=images.image_shape
 )
+display.ax_.set_title("Reconstructions by PCA")
 
 # %%
 # The reconstructions by the linear autoencoder are nearly the same. It has learned the
 # subspace of PCA by gradient descent.
 
-ReconstructionDisplay.from_estimator(linear, X_test[:10], image_shape=images.image_shape)
+display = ReconstructionDisplay.from_estimator(
+    linear, X_test[:10], image_shape=images.image_shape
+)
+display.ax_.set_title("Reconstructions by the linear autoencoder")
 
 # %%
 # The last model also has eight latent components, but a hidden layer in the encoder and
 # in the decoder. Its reconstructions are better.
 
-ReconstructionDisplay.from_estimator(deep, X_test[:10], image_shape=images.image_shape)
+display = ReconstructionDisplay.from_estimator(
+    deep, X_test[:10], image_shape=images.image_shape
+)
+display.ax_.set_title("Reconstructions with hidden layers")

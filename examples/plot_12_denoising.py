@@ -31,6 +31,7 @@ for name, ae in (("plain autoencoder", plain), ("denoising autoencoder", denoisi
 # The first line shows noisy digits, and the second line their reconstructions without
 # noise. The mean squared errors are high here, because they measure the removed noise.
 
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     denoising, noisy[:10], image_shape=images.image_shape
 )
+display.ax_.set_title("Noisy digits and their reconstructions")

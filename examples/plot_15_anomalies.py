@@ -2,9 +2,9 @@
 Anomaly detection
 =================
 
-An autoencoder reconstructs samples similar to its training data best. Here the training
-data contain no 0s, so that 0s have large reconstruction errors. ``score_samples`` returns
-minus the mean squared error of each sample.
+An autoencoder reconstructs samples best that are similar to its training data. In this
+example, the training data contain no 0s, so that 0s have large reconstruction errors.
+``score_samples`` returns minus the mean squared error of each sample.
 """
 
 import matplotlib.pyplot as plt
@@ -52,6 +52,7 @@ ax.legend()
 # reconstructions look like other digits.
 
 worst = scores.argsort()[:10]
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     ae, images.X_test[worst], image_shape=images.image_shape
 )
+display.ax_.set_title("Test digits with the largest errors")

@@ -364,7 +364,14 @@ class BaseAutoencoder(
         with torch.no_grad():
             module.eval()
             for name, n_in, n_out in sizes:
-                output = getattr(module, name).body(torch.zeros(1, n_in))
+                try:
+                    output = getattr(module, name).body(torch.zeros(1, n_in))
+                except RuntimeError as error:
+                    raise ValueError(
+                        f"The {name} of {type(self).__name__}._build_networks cannot be "
+                        f"applied to one sample with {n_in} values. torch reports: "
+                        f"{error}"
+                    ) from error
                 shape = tuple(getattr(output, "shape", ()))
                 if shape != (1, n_out):
                     kind = type(output).__name__

@@ -36,7 +36,7 @@ COMMON_RULES = {
     ),
     "optimizer": one_of(*optimizers.OPTIMIZERS)
     | Rule(
-        "a torch optimizer class (or a functools.partial of one)",
+        "a torch optimizer class for dense gradients (or a functools.partial of one)",
         optimizers.is_optimizer_class,
     ),
     "lr": real(0, open_ends=True),

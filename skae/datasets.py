@@ -150,6 +150,10 @@ def fetch_images(
 def _data_home(data_home):
     if data_home is None:
         data_home = os.environ.get("SKAE_DATA") or "~/skae_data"
+    if not isinstance(data_home, str | os.PathLike):
+        raise TypeError(
+            f"data_home={data_home!r} is invalid; must be the path of a folder, or None."
+        )
     return pathlib.Path(data_home).expanduser()
 
 

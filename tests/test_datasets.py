@@ -156,3 +156,8 @@ def test_the_error_for_a_failed_download_explains_manual_download(tmp_path, monk
 def test_unknown_names_are_refused(params, message):
     with pytest.raises(ValueError, match=message):
         fetch_images(**params)
+
+
+def test_a_data_home_that_is_no_path_is_named():
+    with pytest.raises(TypeError, match="data_home=3 is invalid; must be the path"):
+        fetch_images("mnist", data_home=3)

@@ -90,6 +90,7 @@ PROSE = [
     *sorted((ROOT / "skae").rglob("*.py")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").glob("*.py")),
+    ROOT / "examples" / "GALLERY_HEADER.rst",
 ]
 
 

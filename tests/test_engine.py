@@ -242,6 +242,12 @@ def test_a_monitor_that_is_not_recorded_is_named(digits):
         ae.fit(digits)
 
 
+def test_early_stopping_keeps_its_name(digits):
+    stop = EarlyStopping(monitor="train_loss")
+    ae = small_dense(callbacks=[stop]).fit(digits)
+    assert isinstance(dict(ae.callbacks_)["EarlyStopping"], EarlyStopping)
+
+
 def test_freezing_everything_is_refused(digits):
     with pytest.raises(ValueError, match=r"nothing to train.*Freezer"):
         small_dense(callbacks=[Freezer("*")]).fit(digits)

@@ -19,6 +19,11 @@ def test_dense_layers_end_without_an_activation():
     assert [type(layer).__name__ for layer in layers] == ["Linear", "Tanh", "Linear"]
 
 
+def test_an_unknown_activation_is_named():
+    with pytest.raises(ValueError, match=r"activation='swish' is invalid.*'silu'"):
+        dense_layers([2, 3, 2], "swish")
+
+
 @pytest.mark.parametrize("kind", [Encoder, Decoder])
 def test_the_activation_is_applied_to_the_output_of_the_body(kind):
     body = torch.nn.Identity()

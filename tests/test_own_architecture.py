@@ -76,6 +76,16 @@ def test_a_variational_architecture_is_one_method(digits, n_flow_layers):
     assert vae.kl_per_component_.max() > 0.1
 
 
+def test_a_network_that_takes_other_samples_is_named(digits):
+    class Narrow(BaseAutoencoder):
+        def _build_networks(self, n_features):
+            return nn.Linear(n_features - 1, 2), nn.Linear(2, n_features)
+
+    message = r"encoder of Narrow._build_networks cannot be applied to one sample with 64"
+    with pytest.raises(ValueError, match=message):
+        Narrow(2).fit(digits)
+
+
 @pytest.mark.parametrize(
     ("base", "encoded", "decoded", "message"),
     [

@@ -4,7 +4,8 @@ import copy
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from skorch.utils import noop
 
 from skae._training.schedules import SCHEDULES
@@ -94,20 +95,20 @@ def choose_schedule(lr_schedule, callbacks):
         )
     if lr_schedule == "auto":
         # A model from the middle of a one-cycle schedule is poor: the rate is high there.
-        constant = scheduled or _has_any(EarlyStopping, callbacks)
+        constant = scheduled or _has_any(SkorchEarlyStopping, callbacks)
         lr_schedule = "constant" if constant else "onecycle"
     return SCHEDULES[lr_schedule]
 
 
 def make_early_stopping(n_iter_no_change, tol):
     """Return name and callback for the parameter `early_stopping`."""
-    callback = _EarlyStopping(
+    callback = EarlyStopping(
         patience=int(n_iter_no_change), threshold=float(tol), load_best=True, sink=noop
     )
     return EARLY_STOPPING, callback
 
 
-class _EarlyStopping(EarlyStopping):
+class EarlyStopping(SkorchEarlyStopping):
     """skorch's EarlyStopping, corrected for negative losses.
 
     The negative log-likelihood of small errors is negative, and skorch's relative
@@ -127,7 +128,10 @@ def asks_to_stop(callback):
     skorch's EarlyStopping raises one when its patience has run out. Any other
     KeyboardInterrupt is Ctrl-C.
     """
-    return isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+    return (
+        isinstance(callback, SkorchEarlyStopping)
+        and callback.misses_ >= callback.patience
+    )
 
 
 def explain_missing_key(error, callbacks, history):
@@ -137,7 +141,7 @@ def explain_missing_key(error, callbacks, history):
         if isinstance(key, str) and repr(key) in str(error.args[:1]):
             known = sorted(k for k in history[-1] if k != "batches")
             raise ValueError(
-                f"{_class_name(callback)} in callbacks has monitor={key!r}, which the "
+                f"{type(callback).__name__} in callbacks has monitor={key!r}, which the "
                 f"history does not contain; must be one of {known}, or the name of an "
                 "EpochScoring before it in the list."
             ) from error
@@ -202,8 +206,8 @@ def _fresh(item, copies):
             f"{callback!r} in callbacks cannot be copied: {error}. Each fit trains with "
             "copies of its callbacks. Create what cannot be copied in on_train_begin."
         ) from error
-    if type(copied) is EarlyStopping:
-        copied.__class__ = _EarlyStopping
+    if type(copied) is SkorchEarlyStopping:
+        copied.__class__ = EarlyStopping
     return copied if item is callback else (item[0], copied)
 
 
@@ -231,7 +235,7 @@ def _copied(value, copies):
 
 def _refuse_validation(callback):
     """Raise a ValueError for a callback that needs a validation set."""
-    name, monitor = _class_name(callback), getattr(callback, "monitor", None)
+    name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
     way_out = "Set validation_fraction=0.1 of the estimator, or use"
     if isinstance(monitor, str) and monitor.startswith("valid_"):
         raise ValueError(
@@ -256,11 +260,6 @@ def _has_any(kind, callbacks):
 def _callback_of(item):
     is_pair = isinstance(item, tuple | list) and len(item) == 2
     return item[1] if is_pair and isinstance(item[0], str) else item
-
-
-def _class_name(callback):
-    """Return the class as the user knows it: EarlyStopping, not skae's subclass."""
-    return type(callback).__name__.lstrip("_")
 
 
 def _is_callback(value):

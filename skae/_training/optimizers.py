@@ -30,12 +30,13 @@ STEPS_BETWEEN_FLUSHES = 128
 
 
 def is_optimizer_class(value):
-    """Return whether `value` is a torch optimizer class, or a partial of one."""
+    """Return whether `value` is an optimizer class for dense gradients, or a partial."""
     value = _optimizer_class(value)
     return (
         isinstance(value, type)
         and issubclass(value, torch.optim.Optimizer)
         and value is not torch.optim.Optimizer
+        and value is not torch.optim.SparseAdam  # the networks' gradients are dense
     )
 
 

@@ -7,7 +7,7 @@ Without one, the output only depends on the input.
 import torch
 from torch import nn
 
-from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
+from skae.nn.networks import ACTIVATION_RANGES, make_activation
 
 # Standard deviations of latent codes stay within e^-10 and e^10, which float32 can
 # square.
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
     def __init__(self, body, activation):
         super().__init__()
         self.body = body
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = make_activation(activation)
         self.range = ACTIVATION_RANGES[activation]
 
     def forward(self, X):
@@ -144,7 +144,7 @@ class Decoder(nn.Module):
     def __init__(self, body, activation):
         super().__init__()
         self.body = body
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = make_activation(activation)
 
     def forward(self, codes):
         return self.activation(self.body(codes))

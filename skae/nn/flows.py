@@ -20,7 +20,7 @@ class CouplingFlow(nn.Module):
     n_components : int
         Size of a latent code; at least 2.
     n_layers : int
-        Number of coupling layers.
+        Number of coupling layers; at least 1.
     hidden_size : int
         Number of units in the two hidden layers of each coupling layer's network.
 
@@ -49,6 +49,8 @@ class CouplingFlow(nn.Module):
                 f"n_components={n_components} is invalid; must be at least 2, because a "
                 "coupling layer transforms some components by the others."
             )
+        if n_layers < 1:
+            raise ValueError(f"n_layers={n_layers} is invalid; must be at least 1.")
         self.layers = nn.ModuleList(
             AffineCoupling(n_components, hidden_size) for _ in range(n_layers)
         )

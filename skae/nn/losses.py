@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skae.nn.networks import ACTIVATIONS
+from skae.nn.networks import make_activation
 
 LOSSES = {
     "squared_error": functional.mse_loss,
@@ -38,7 +38,9 @@ class ReconstructionLoss(nn.Module):
         super().__init__()
         self.error = LOSSES[loss]
         takes_logits = loss == "binary_cross_entropy"
-        self.activation = ACTIVATIONS["identity" if takes_logits else output_activation]()
+        self.activation = make_activation(
+            "identity" if takes_logits else output_activation
+        )
 
     def forward(self, outputs, X):
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
@@ -66,7 +68,7 @@ class LearnedScaleLoss(nn.Module):
     def __init__(self, likelihood, output_activation):
         super().__init__()
         self.is_gaussian = likelihood == "gaussian"
-        self.activation = ACTIVATIONS[output_activation]()
+        self.activation = make_activation(output_activation)
 
     def forward(self, outputs, X):
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""

@@ -39,6 +39,20 @@ POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 UPSAMPLINGS = ("nearest", "transpose")
 
 
+def make_activation(name):
+    """Return the module of an activation.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    if name not in ACTIVATIONS:
+        known = ", ".join(map(repr, ACTIVATIONS))
+        raise ValueError(f"activation={name!r} is invalid; must be one of {known}.")
+    return ACTIVATIONS[name]()
+
+
 # Fully connected networks -------------------------------------------------------------
 
 
@@ -65,7 +79,7 @@ def dense_layers(sizes, activation):
     """
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
+        layers += [nn.Linear(n_in, n_out), make_activation(activation)]
     return nn.Sequential(*layers[:-1])
 
 
@@ -236,7 +250,7 @@ def conv_decoder(
     smallest = (channels[-1], *sizes[-1])
     layers = [
         *dense_layers([*dense_sizes, math.prod(smallest)], activation),
-        ACTIVATIONS[activation](),
+        make_activation(activation),
         Images(smallest),  # (batch, channels, height, width)
     ]
     upsample = {"nearest": _upsample_and_convolve, "transpose": _transposed_convolution}
@@ -244,12 +258,12 @@ def conv_decoder(
         n_in, n_out, size = channels[level + 1], channels[level], sizes[level]
         layers += upsample[upsampling](n_in, n_out, kernel_size, size)
         layers += [Crop(size)] if any(side % 2 and side > 1 for side in size) else []
-        layers += [ACTIVATIONS[activation]()] if level else []
+        layers += [make_activation(activation)] if level else []
     return nn.Sequential(*layers, nn.Flatten())  # (batch, n_features)
 
 
 def _pool_and_activate(pooling, activation, window):
-    activated = ACTIVATIONS[activation]()
+    activated = make_activation(activation)
     if window == (1, 1):
         return [activated]
     # ceil_mode keeps the last row and column of an image of odd size.
