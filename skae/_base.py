@@ -369,8 +369,7 @@ class BaseAutoencoder(
                 except RuntimeError as error:
                     raise ValueError(
                         f"The {name} of {type(self).__name__}._build_networks cannot be "
-                        f"applied to one sample with {n_in} values. torch reports: "
-                        f"{error}"
+                        f"applied to one sample with {n_in} values ({error})"
                     ) from error
                 shape = tuple(getattr(output, "shape", ()))
                 if shape != (1, n_out):
