@@ -369,7 +369,8 @@ class BaseAutoencoder(
                 except RuntimeError as error:
                     raise ValueError(
                         f"The {name} of {type(self).__name__}._build_networks cannot be "
-                        f"applied to one sample with {n_in} values ({error})"
+                        f"applied to one sample with {n_in} values; it must take an "
+                        f"array of shape (batch, {n_in})."
                     ) from error
                 shape = tuple(getattr(output, "shape", ()))
                 if shape != (1, n_out):
