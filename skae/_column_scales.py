@@ -1,7 +1,6 @@
 """A warning for columns that are not learned because others are on a larger scale."""
 
 import numpy as np
-import torch
 
 from skae.exceptions import ColumnScaleWarning, warn
 
@@ -13,7 +12,9 @@ MAX_SCALE_RATIO = 10.0
 # The share of columns that may be reconstructed worse than by their mean.
 MAX_LOST_SHARE = 0.5
 
+# Samples that are looked at, and their values together.
 N_CHECKED_SAMPLES = 1_000
+N_CHECKED_VALUES = 2**22
 
 
 def warn_if_columns_are_lost(rows, reconstruct):
@@ -29,8 +30,9 @@ def warn_if_columns_are_lost(rows, reconstruct):
     reconstruct : callable
         Maps `Rows` to their reconstruction, an ndarray of shape (n_samples, n_features).
     """
-    some = rows.take(rows.subsample(N_CHECKED_SAMPLES, np.random.RandomState(0)))
-    X = some.read(0, len(some), torch.float64)[0].numpy()
+    n_samples = min(N_CHECKED_SAMPLES, max(N_CHECKED_VALUES // rows.n_features, 2))
+    some = rows.take(rows.subsample(n_samples, np.random.RandomState(0)))
+    X = some.to_numpy()
     scales = X.std(axis=0)
     varies = scales > 0
     if not varies.any():

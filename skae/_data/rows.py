@@ -91,12 +91,22 @@ class Rows:
 
     def range(self):
         """Read and check all rows; return the least and the greatest value."""
-        n_rows = max(PASS_BYTES // (4 * self.n_features), 1)
         total = EMPTY_RANGE
-        for start in range(0, len(self), n_rows):
-            rows = self._slice(start, min(start + n_rows, len(self)), copy=False)
+        for start, stop in self._parts():
+            rows = self._slice(start, stop, copy=False)
             total = merge_ranges(total, _checked_range(rows, start, torch.float32))
         return total
+
+    def to_numpy(self):
+        """Read all rows into a new float64 array (n_samples, n_features)."""
+        parts = [self.read(*part, torch.float64)[0].numpy() for part in self._parts()]
+        return np.concatenate(parts)
+
+    def _parts(self):
+        """Yield the first row, and the one after the last, of what is read at a time."""
+        n_rows = max(PASS_BYTES // (4 * self.n_features), 1)
+        for start in range(0, len(self), n_rows):
+            yield start, min(start + n_rows, len(self))
 
     def in_memory(self):
         """Return all rows as one array of a type in `SMALL_TYPES`, else in float32.
@@ -113,7 +123,7 @@ class Rows:
         """
         if len(self) <= n_rows:
             return None
-        length = RUN_LENGTH if self.streamed else 1
+        length = min(RUN_LENGTH, n_rows) if self.streamed else 1
         n_runs = max(n_rows // length, 1)
         starts = rng.choice(len(self) // length, n_runs, replace=False) * length
         return (np.sort(starts)[:, None] + np.arange(length)).ravel()
