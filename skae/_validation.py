@@ -1,6 +1,6 @@
 """Rules for parameters, and the check that applies them when `fit` is called.
 
-A rule tests a value and describes in words what it must be. An estimator declares its
+A rule tests a value and describes the valid ones in words. An estimator declares its
 rules in a table, ``_parameter_rules``, from parameter names to rules.
 """
 

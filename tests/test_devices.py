@@ -1,4 +1,4 @@
-"""Devices: what a name means here, and what is said of one that is not there."""
+"""Devices: how a name is resolved, and the error for one that is not available."""
 
 import numpy as np
 import pytest

@@ -354,7 +354,7 @@ def _invalid_array_message(owner, name, reason):
 
 
 def _reason(error):
-    """Return the cause of an error about an array, without what it must be."""
+    """Return the cause of an error about an array, without the requirement."""
     text = str(error)
     if any(sign in text for sign in RAGGED_SIGNS):
         return "Its rows have different lengths."

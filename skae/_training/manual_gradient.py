@@ -1,7 +1,7 @@
 """The gradient of fully connected autoencoders, computed without autograd.
 
-In small networks, most of a training step is the overhead of autograd and of module
-calls; in large ones it is about a tenth. The matrix products are those of autograd, in
+In small networks, half of a training step is the overhead of autograd and of module
+calls; in networks for MNIST it is 5 to 9%. The matrix products are those of autograd, in
 the same order.
 
 It is only used for the squared error of plain stacks of linear layers. Autograd is used
