@@ -5,7 +5,8 @@ Reconstructions during training
 This example reproduces the second figure of :doc:`the article </index>`: reconstructions
 of the same test digits after different numbers of epochs. The callback
 ``ReconstructionRecorder`` records them during training. It does not change the trained
-model.
+model. With ``init="random"``, the networks learn from nothing, as in the article;
+:doc:`by default </how_it_works>`, training starts at PCA.
 """
 
 from gallery_data import load_images
@@ -19,7 +20,9 @@ ae = DenseAutoencoder(
     n_components=32,
     hidden_layer_sizes=(128,),
     decoder_hidden_layer_sizes=(256, 512),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

@@ -4,7 +4,8 @@ Digits from random latent codes
 
 This example reproduces the third figure of :doc:`the article </index>`. Latent codes are
 drawn from a normal distribution with mean 0.5 and standard deviation 0.2, and decoded.
-This would generate digits if the encoder's codes had that distribution.
+This would generate digits if the encoder's codes had that distribution. The networks are
+the article's, with random initial weights: ``init="random"``.
 """
 
 import numpy as np
@@ -18,7 +19,9 @@ ae = DenseAutoencoder(
     n_components=32,
     hidden_layer_sizes=(128,),
     decoder_hidden_layer_sizes=(256, 512),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

@@ -4,7 +4,8 @@ Distribution of the latent codes
 
 This example reproduces the fourth figure of :doc:`the article </index>`: histograms of
 single latent components. They explain why random codes from a normal distribution
-generate poor digits.
+generate poor digits. The networks are the article's, with random initial weights:
+``init="random"``.
 """
 
 from gallery_data import load_images
@@ -17,7 +18,9 @@ ae = DenseAutoencoder(
     n_components=32,
     hidden_layer_sizes=(128,),
     decoder_hidden_layer_sizes=(256, 512),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

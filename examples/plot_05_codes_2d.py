@@ -3,7 +3,8 @@ Latent codes in two dimensions
 ==============================
 
 This example reproduces the fifth figure of :doc:`the article </index>`. KernelPCA reduces
-the latent codes from 32 components to 2. Colours and markers show the classes.
+the latent codes from 32 components to 2. Colours and markers show the classes. The
+networks are the article's, with random initial weights: ``init="random"``.
 """
 
 from gallery_data import load_images
@@ -16,7 +17,9 @@ ae = DenseAutoencoder(
     n_components=32,
     hidden_layer_sizes=(128,),
     decoder_hidden_layer_sizes=(256, 512),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

@@ -4,7 +4,8 @@ Architecture of the convolutional autoencoder
 
 This example reproduces the seventh figure of :doc:`the article </index>`. The encoder
 applies two convolutions, each of which halves height and width, and then fully connected
-layers. The decoder has the same layers in reverse order.
+layers. The decoder has the same layers in reverse order. ``init="random"`` uses these
+networks alone, as in the article.
 """
 
 from gallery_data import load_images
@@ -18,7 +19,9 @@ ae = ConvAutoencoder(
     image_shape=images.image_shape,
     conv_channels=(16, 32),
     hidden_layer_sizes=(128,),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     max_epochs=images.epochs(mnist=1, digits=1),
     random_state=0,
 ).fit(images.X)

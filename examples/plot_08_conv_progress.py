@@ -4,7 +4,8 @@ Animation of the training
 
 This example reproduces the eighth figure of :doc:`the article </index>`: an animated GIF
 of ten test digits and their reconstructions by a convolutional autoencoder. The callback
-``ReconstructionRecorder`` records one frame after each epoch.
+``ReconstructionRecorder`` records one frame after each epoch. With ``init="random"``, the
+networks learn from nothing, as in the article.
 """
 
 from gallery_data import load_images
@@ -18,7 +19,9 @@ ae = ConvAutoencoder(
     image_shape=images.image_shape,
     conv_channels=(16, 32),
     hidden_layer_sizes=(128,),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

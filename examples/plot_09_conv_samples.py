@@ -4,7 +4,8 @@ Digits from random latent codes, with convolutions
 
 This example reproduces the ninth figure of :doc:`the article </index>`. The convolutional
 autoencoder decodes latent codes from the same normal distribution as the dense one in
-:doc:`/gallery/plot_03_dense_samples`.
+:doc:`/gallery/plot_03_dense_samples`. The networks are the article's, with random initial
+weights: ``init="random"``.
 """
 
 import numpy as np
@@ -19,7 +20,9 @@ ae = ConvAutoencoder(
     image_shape=images.image_shape,
     conv_channels=(16, 32),
     hidden_layer_sizes=(128,),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

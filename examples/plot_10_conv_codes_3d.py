@@ -3,7 +3,8 @@ Convolutional latent codes in three dimensions
 ==============================================
 
 This example reproduces the tenth figure of :doc:`the article </index>`. KernelPCA reduces
-the latent codes of the convolutional autoencoder to three components.
+the latent codes of the convolutional autoencoder to three components. The networks are
+the article's, with random initial weights: ``init="random"``.
 """
 
 from gallery_data import load_images
@@ -17,7 +18,9 @@ ae = ConvAutoencoder(
     image_shape=images.image_shape,
     conv_channels=(16, 32),
     hidden_layer_sizes=(128,),
+    init="random",
     latent_activation="sigmoid",
+    output_activation="sigmoid",
     lr=1e-3,
     lr_schedule="constant",
     batch_size=32,

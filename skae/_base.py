@@ -1,5 +1,7 @@
 """BaseAutoencoder: the procedure of all estimators, and the hooks for subclasses."""
 
+import math
+import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +12,6 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skae._column_scales import warn_if_columns_are_lost
 from skae._data import array_api
 from skae._data.check import (
     channels_last_message,
@@ -21,14 +22,25 @@ from skae._data.check import (
 )
 from skae._data.rows import Rows
 from skae._docstrings import PAGE, document
-from skae._output_range import choose_output_activation, warn_out_of_range
+from skae._output_range import (
+    choose_output_activation,
+    suits_sigmoid,
+    warn_out_of_range,
+)
 from skae._parameters import CommonParameters
+from skae._principal_axes import find_principal_axes
+from skae._quality import (
+    explained_variance_ratio,
+    some_of,
+    warn_if_columns_are_lost,
+)
 from skae._random import DrawFrom, make_generator, make_random_state
 from skae._sampling import choose_samples, log_density
 from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet
+from skae._training.threads import is_small_data, one_thread
 from skae._validation import (
     MAX_SIZE,
     check_parameters,
@@ -40,8 +52,15 @@ from skae._validation import (
 from skae.densities._choose import make_density
 from skae.densities._draws import check_n_samples, check_random_seed, draw
 from skae.exceptions import LargeNetworkWarning, NonFiniteError, warn
-from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, squared_errors
+from skae.nn.autoencoder import (
+    Autoencoder,
+    Decoder,
+    Encoder,
+    absolute_errors,
+    squared_errors,
+)
 from skae.nn.corruption import make_corruption
+from skae.nn.linear_path import add_linear_path
 from skae.nn.losses import LatentPenalty, ReconstructionLoss, combine_losses
 from skae.nn.summary import count_parameters, describe, output_shapes, table
 
@@ -49,6 +68,9 @@ from skae.nn.summary import count_parameters, describe, output_shapes, table
 # in X, are usually a mistake.
 LARGE_NETWORK = 10**8
 LARGE_RATIO = 10
+
+# Training cannot reduce an error that is a smaller share of the variance.
+NEGLIGIBLE_ERROR = 1e-6
 
 
 @document
@@ -65,8 +87,7 @@ class BaseAutoencoder(
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
+    {n_components}
     {main_parameters}
     {network_parameters}
     {training_parameters}
@@ -90,8 +111,8 @@ class BaseAutoencoder(
     >>> from skae import BaseAutoencoder
     >>> class LinearAutoencoder(BaseAutoencoder):
     ...     def _build_networks(self, n_features):
-    ...         encoder = nn.Linear(n_features, self.n_components)
-    ...         decoder = nn.Linear(self.n_components, n_features)
+    ...         encoder = nn.Linear(n_features, self.n_components_)
+    ...         decoder = nn.Linear(self.n_components_, n_features)
     ...         return encoder, decoder
     >>> X, _ = load_iris(return_X_y=True)
     >>> LinearAutoencoder(2, max_epochs=5).fit_transform(X).shape
@@ -217,26 +238,36 @@ class BaseAutoencoder(
         return codes
 
     def _train(self, X, partial, return_codes):
-        """Check, build, train, fit the density; return the latent codes if asked."""
+        """Check parameters and data, then train; return the latent codes if asked."""
         check_parameters(self, self._parameter_rules)
         fitted = getattr(self, "_net", None)
         start = fitted if partial or self.warm_start else None
         device = resolve_device(self.device)
         rows = self._check_training_data(X, reset=start is None)
+        with one_thread(is_small_data(rows)):
+            return self._train_on(rows, device, start, partial, return_codes)
+
+    def _train_on(self, rows, device, start, partial, return_codes):
+        """Build, train, fit the density; return the latent codes if asked."""
         self._choose_output_activation(rows, keep=start is not None, partial=partial)
         settings = self._training_settings(len(rows), partial)
         if partial:
             self._check_partial_fit(start, settings)
+        axes = self._held_out_ratio = None
         if partial and start is not None:
             self._net = resume.resumed(start, str(device), settings)
             self._net.train_one_epoch(rows)
         else:
-            self._net = self._build_net(device, settings)
-            self._warn_if_large(rows)
-            self._net.train(rows, start)
+            self._choose_sizes(rows, keep=start is not None, partial=partial)
+            if start is None and not partial and self._compares_with_pca():
+                self._train_or_stay_at_pca(rows, device)
+            else:
+                axes = self._find_axes(rows)
+                self._net = self._build_net(device, settings, axes)
+                self._warn_if_large(self._net, rows)
+                self._net.train(rows, start)
         self._set_fitted_attributes()
-        if not partial:
-            warn_if_columns_are_lost(rows, self._reconstruct_rows)
+        self._measure_quality(rows, axes, warn=not partial)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
     def _use_last_epoch(self, fitted):
@@ -265,8 +296,32 @@ class BaseAutoencoder(
         wanted = self.output_activation
         if keep and (partial or wanted == "auto"):
             wanted = self.output_activation_
-        self.output_activation_ = choose_output_activation(wanted, self.loss, low, high)
+        use_sigmoid = wanted == "auto" and suits_sigmoid(
+            rows, low, high, is_image=self.image_shape_ is not None
+        )
+        self.output_activation_ = choose_output_activation(
+            wanted, self.loss, low, high, use_sigmoid
+        )
         warn_out_of_range(low, high, self.output_activation_)
+
+    def _choose_sizes(self, rows, *, keep, partial):
+        """Set the sizes that depend on the samples; a warm start keeps its own."""
+        if isinstance(self.n_components, numbers.Integral):
+            self.n_components_ = int(self.n_components)
+        elif not keep and self.n_components is None:
+            self.n_components_ = min(len(rows), rows.n_features)
+        elif not keep:
+            rng = make_random_state(self.random_state)
+            axes = find_principal_axes(rows, float(self.n_components), rng)
+            self.n_components_ = max(len(axes.stds), 1)
+        self._choose_layer_sizes(None if partial else len(rows), keep)
+
+    def _find_axes(self, rows, index=None):
+        """Return the principal axes of some rows; None without a linear path."""
+        if self.init != "pca":
+            return None
+        rng = make_random_state(self.random_state)
+        return find_principal_axes(rows, self.n_components_, rng, index)
 
     def _training_settings(self, n_rows, partial):
         """Return the parameters of the net that may change between calls."""
@@ -291,10 +346,11 @@ class BaseAutoencoder(
         }
 
     def _check_partial_fit(self, fitted, settings):
-        if fitted is not None and self.n_components != self._n_features_out:
+        is_number = isinstance(self.n_components, numbers.Integral)
+        if fitted is not None and is_number and self.n_components != self.n_components_:
             raise ValueError(
                 f"n_components={self.n_components} is invalid in partial_fit of a model "
-                f"with {self._n_features_out} components. Set it back, or use fit."
+                f"with {self.n_components_} components. Set it back, or use fit."
             )
         callbacks.check_for_partial_fit(
             self.callbacks if fitted is None else fitted.user_callbacks(),
@@ -302,7 +358,74 @@ class BaseAutoencoder(
             validated=settings["n_held_out"] > 0,
         )
 
-    def _build_net(self, device, settings):
+    def _compares_with_pca(self):
+        """Return whether `fit` decides by held-out samples whether to train at all.
+
+        It does by default, but not if the user asks for a certain length of training, or
+        for anything else than the best reconstruction.
+        """
+        return (
+            self.init == "pca"
+            and self.max_epochs == "auto"
+            and not self.early_stopping
+            and self.validation_fraction is None
+            and self.noise is None
+            and self.latent_penalty is None
+        )
+
+    def _train_or_stay_at_pca(self, rows, device):
+        """Train, if this reconstructs held-out samples better than PCA does.
+
+        If there are few samples, all of them are used afterwards, to train once more or
+        for PCA.
+        """
+        rng = make_random_state(self.random_state)
+        trains_twice = len(rows) <= schedules.MAX_SAMPLES_TO_TRAIN_TWICE
+        others, held_out = schedules.split(len(rows), rng)
+        axes = self._find_axes(rows, others)
+        settings = self._training_settings(len(others), partial=False)
+        trial = self._build_net(device, settings, axes, is_trial=trains_twice)
+        self._warn_if_large(trial, rows)
+        if not trains_twice:
+            self._net = trial
+        improves = self._train_to_improve(trial, rows, others, held_out, axes)
+        if trains_twice:
+            settings = self._training_settings(len(rows), partial=False)
+            self._net = self._build_net(device, settings, self._find_axes(rows))
+            self._net.train(rows, epochs=None if improves else 0)
+        elif not improves:
+            self._net = self._build_net(device, settings, axes)
+            self._net.train(rows, epochs=0)
+
+    def _train_to_improve(self, net, rows, others, held_out, axes):
+        """Train a net; return whether it reconstructs held-out samples better.
+
+        Set the share of their variance that the better one of both models explains.
+        """
+        if len(held_out) < 2:
+            return False
+        held_out = rows.take(held_out)
+        networks = [net.module__encoder, net.module__decoder]  # trained in place
+        compared = absolute_errors if self.loss == "absolute_error" else squared_errors
+
+        def errors(function):
+            return self._run(held_out, networks, function)[0].astype(np.float64)
+
+        before, start = errors(compared), errors(squared_errors)
+        variances = held_out.to_numpy().var(axis=0)
+        self._held_out_ratio = explained_variance_ratio(variances, start.mean())
+        if start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2:
+            return False
+        net.train(rows, index=others)
+        improvements = before - errors(compared)
+        standard_error = improvements.std(ddof=1) / math.sqrt(len(improvements))
+        improves = improvements.mean() > standard_error
+        if improves:
+            error = errors(squared_errors).mean()
+            self._held_out_ratio = explained_variance_ratio(variances, error)
+        return improves
+
+    def _build_net(self, device, settings, axes, *, is_trial=False):
         """Return the untrained net, with fresh networks."""
         copied = callbacks.copy_callbacks(
             self.callbacks, validated=settings["n_held_out"] > 0
@@ -312,8 +435,10 @@ class BaseAutoencoder(
         if settings["lr_schedule"] is not None:
             lr_schedule = callbacks.choose_schedule(settings["lr_schedule"], copied)
             settings = settings | {"lr_schedule": lr_schedule}
+        if is_trial:
+            copied, settings = [], settings | {"verbose": 0}
         generator = make_generator(self.random_state)
-        module = self._build_module(generator)
+        module = self._build_module(generator, axes)
         return AutoencoderNet(
             module.encoder,
             module.decoder,
@@ -326,8 +451,11 @@ class BaseAutoencoder(
             **settings,
         )
 
-    def _build_module(self, generator):
-        """Build the networks with random numbers of `generator`, and check them."""
+    def _build_module(self, generator, axes):
+        """Build the networks with random numbers of `generator`, and check them.
+
+        With ``init="pca"``, add the linear paths along the principal axes.
+        """
         drawing = DrawFrom(generator)
         try:
             with drawing:
@@ -335,17 +463,30 @@ class BaseAutoencoder(
                 self._check_modules(networks)
                 module = self._make_module(*networks).float()
                 self._check_outputs(module)
+                if self.init == "pca":
+                    self._start_at_pca(module, axes)
         except RuntimeError as error:
             if "allocate" not in str(error):
                 raise
             raise MemoryError(
                 f"The networks of {type(self).__name__} for {self.n_features_in_} "
-                f"features and n_components={self.n_components} do not fit into memory. "
+                f"features and n_components={self.n_components_} do not fit into memory. "
                 f"torch reports: {error}. Use fewer n_components or smaller layers."
             ) from error
         finally:
             drawing.close()
         return module
+
+    def _start_at_pca(self, module, axes):
+        _, stds = axes.padded(self.n_components_)
+        add_linear_path(
+            module,
+            axes,
+            self.n_components_,
+            self.latent_activation,
+            self.output_activation_,
+            self._initial_noise(axes, stds),
+        )
 
     def _check_modules(self, networks):
         is_pair = isinstance(networks, tuple | list) and len(networks) == 2
@@ -359,7 +500,7 @@ class BaseAutoencoder(
         """Raise a ValueError if a network returns an array of the wrong shape."""
         sizes = (
             ("encoder", self.n_features_in_, self._n_encoder_outputs()),
-            ("decoder", int(self.n_components), self.n_features_in_),
+            ("decoder", self.n_components_, self.n_features_in_),
         )
         with torch.no_grad():
             module.eval()
@@ -381,8 +522,8 @@ class BaseAutoencoder(
                         f"must be (1, {n_out})."
                     )
 
-    def _warn_if_large(self, rows):
-        weights = self._net.module__encoder, self._net.module__decoder
+    def _warn_if_large(self, net, rows):
+        weights = net.module__encoder, net.module__decoder
         n_parameters = sum(p.numel() for part in weights for p in part.parameters())
         n_values = len(rows) * rows.n_features
         if n_parameters > max(LARGE_NETWORK, LARGE_RATIO * n_values):
@@ -403,9 +544,36 @@ class BaseAutoencoder(
             self.validation_loss_curve_ = list(net.validation_loss_curve_)
         self.n_iter_ = len(net.loss_curve_)
         self.device_ = net.device
-        self._n_features_out = int(self.n_components)
+        self._n_features_out = self.n_components_
+        self.explained_variance_ratio_ = self.noise_variance_ = None
+        self.held_out_explained_variance_ratio_ = None
         self.density_ = None
         self._sampling_rng = make_random_state(self.random_state)
+
+    def _measure_quality(self, rows, axes, *, warn):
+        """Set the attributes that describe the reconstruction of training samples."""
+        X, errors = self._errors_by_column(rows)
+        variances = X.var(axis=0)
+        self.explained_variance_ratio_ = explained_variance_ratio(variances, errors)
+        self.noise_variance_ = self._find_noise_variance(some_of(rows), X, errors)
+        self.held_out_explained_variance_ratio_ = self._held_out_ratio
+        if self._net.validation_index_ is not None:
+            X_held_out, held_out_errors = self._errors_by_column(
+                rows.take(self._net.validation_index_)
+            )
+            self.held_out_explained_variance_ratio_ = explained_variance_ratio(
+                X_held_out.var(axis=0), held_out_errors
+            )
+        if warn:
+            warn_if_columns_are_lost(variances, errors)
+            self._warn_about_reconstruction(axes)
+
+    def _errors_by_column(self, rows):
+        """Return some samples, and the mean squared error of each of their columns."""
+        some = some_of(rows)
+        X = some.to_numpy()
+        with np.errstate(over="ignore"):  # larger than float32, if X is
+            return X, np.square(self._reconstruct_rows(some) - X).mean(axis=0)
 
     def _fit_to_codes(self, rows, *, return_codes, warn):
         """Encode the training samples once, for the density and for `fit_transform`."""
@@ -414,11 +582,13 @@ class BaseAutoencoder(
         needed = return_codes or self.latent_density is not None or self._needs_codes
         if not needed:
             return None
-        codes = self._encode_training_data(rows if return_codes else rows.take(index))
+        encoded = rows if return_codes else rows.take(index)
+        codes, density_codes = self._encode_training_data(encoded, rng)
         if warn:
             self._warn_about_codes()
-        in_density = codes[index] if return_codes and index is not None else codes
-        self._set_density(in_density, self.latent_density, rng)
+        if return_codes and index is not None:
+            density_codes = density_codes[index]
+        self._set_density(density_codes, self.latent_density, rng)
         return codes
 
     # Hooks for subclasses ---------------------------------------------------------
@@ -430,8 +600,10 @@ class BaseAutoencoder(
         """Return the encoder and the decoder, without their last activations.
 
         A new architecture needs to define this hook only. It may use all parameters of
-        the estimator, `image_shape_` and `output_activation_`. Initial weights are drawn
-        with the estimator's `random_state`. Modules may change their input in place.
+        the estimator, `n_components_`, `image_shape_` and `output_activation_`. Initial
+        weights are drawn with the estimator's `random_state`. Modules may change their
+        input in place. With ``init="pca"``, each last layer is set to zero, and a linear
+        map is added to the output.
 
         Parameters
         ----------
@@ -465,7 +637,28 @@ class BaseAutoencoder(
 
     def _n_encoder_outputs(self):
         """Return the number of outputs of the encoder's network."""
-        return int(self.n_components)
+        return self.n_components_
+
+    def _choose_layer_sizes(self, n_samples, keep):
+        """Set the sizes of layers that depend on the number of samples.
+
+        Parameters
+        ----------
+        n_samples : int or None
+            None if it is not known, in `partial_fit`.
+        keep : bool
+            Whether a warm start keeps what "auto" was resolved to.
+        """
+
+    def _initial_noise(self, axes, stds):
+        """Return the variances of random codes at the start; None without random codes.
+
+        Parameters
+        ----------
+        axes : PrincipalAxes
+        stds : ndarray of shape (n_components,)
+            Standard deviations along the axes.
+        """
 
     def _make_module(self, encoder, decoder):
         """Return the `Autoencoder` of two networks, which adds their last activations."""
@@ -487,12 +680,48 @@ class BaseAutoencoder(
             return []
         return [LatentPenalty(self.latent_penalty, float(self.latent_penalty_weight))]
 
-    def _encode_training_data(self, rows):
-        """Return the latent codes of training samples, and set what depends on them."""
+    def _encode_training_data(self, rows, rng):
+        """Encode training samples, and set what depends on their latent codes.
+
+        Returns
+        -------
+        codes, density_codes : ndarray of shape (n_samples, n_components)
+            What `transform` returns, and what the density is fitted to.
+        """
+        codes = self._encode_for_density(rows, rng)
+        return codes, codes
+
+    def _encode_for_density(self, rows, rng):
+        """Return the latent codes of samples to which the density is fitted."""
         return self._run(rows, [self.encoder_])[0]
+
+    def _find_noise_variance(self, rows, X, squared_errors):
+        """Return the variance of the noise in each column.
+
+        Parameters
+        ----------
+        rows : Rows
+        X : ndarray of shape (n_samples, n_features)
+            The values of `rows`.
+        squared_errors : ndarray of shape (n_features,)
+            Mean squared reconstruction errors.
+        """
+        return squared_errors
+
+    def _add_noise(self, samples, rng):
+        """Return flat generated samples, with noise if they need it."""
+        return samples
 
     def _warn_about_codes(self):
         """Warn if the latent codes of a trained model carry no information."""
+
+    def _warn_about_reconstruction(self, axes):
+        """Warn if a trained model reconstructs badly.
+
+        Parameters
+        ----------
+        axes : PrincipalAxes or None
+        """
 
     def _make_density(self, latent_density, rng):
         """Return an unfitted density that takes its random numbers from `rng`."""
@@ -582,16 +811,18 @@ class BaseAutoencoder(
         >>> print(autoencoder.fit(X).summary())
         DenseAutoencoder    output shape    parameters
         ----------------------------------------------
-        encoder                                     58
+        encoder                                     68
           input             4
           Linear + ReLU     8                       40
           Linear            2                       18
-        decoder                                     60
+          linear path       2                       10
+        decoder                                     72
           latent code       2
           Linear + ReLU     8                       24
           Linear            4                       36
+          linear path       4                       12
         ----------------------------------------------
-        total                                      118
+        total                                      140
         """
         return table(self)
 
@@ -722,7 +953,7 @@ class BaseAutoencoder(
         rows, _ = check_X(self, X, "fit_density")
         rng = make_random_state(self.random_state)
         index = choose_samples(rows, latent_density, rng)
-        codes, _ = self._run(rows.take(index), [self.encoder_])
+        codes = self._encode_for_density(rows.take(index), rng)
         largest = np.abs(codes).max()
         if not largest <= np.finfo(np.float32).max:
             raise ValueError(
@@ -740,7 +971,9 @@ class BaseAutoencoder(
     ) -> np.ndarray:
         """Generate samples: draw latent codes from `density_` and decode them.
 
-        Codes are clipped to the range of `latent_activation`.
+        Codes are clipped to the range of `latent_activation`. Variational models of
+        tables draw from the likelihood: they add noise of variance `noise_variance_`.
+        Models of images, or with an output activation, return the mean.
 
         Parameters
         ----------
@@ -763,8 +996,9 @@ class BaseAutoencoder(
         with naming_memory_errors(
             f"{type(self).__name__}.sample", "n_samples", n_samples
         ):
-            codes = self._draw_codes("sample", n_samples, random_state)
-            return self._decode(Rows(codes))
+            codes, rng = self._draw_codes("sample", n_samples, random_state)
+            samples, _ = self._run(Rows(codes), [self.decoder_])
+            return self._in_fitted_form(self._add_noise(samples, rng))
 
     def sample_latent(
         self,
@@ -793,7 +1027,7 @@ class BaseAutoencoder(
         """
         caller = f"{type(self).__name__}.sample_latent"
         with naming_memory_errors(caller, "n_samples", n_samples):
-            return self._draw_codes("sample_latent", n_samples, random_state)
+            return self._draw_codes("sample_latent", n_samples, random_state)[0]
 
     def latent_log_density(self, X: ArrayLike) -> np.ndarray:
         """Return the log-density of the latent codes of `X`.
@@ -954,7 +1188,7 @@ class BaseAutoencoder(
             rng = make_random_state(random_state)
         codes = draw(density, n_samples, rng, self._n_features_out)
         low, high = self.encoder_.range
-        return codes.clip(low, high).astype(np.float32, order="C")
+        return codes.clip(low, high).astype(np.float32, order="C"), rng
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -55,7 +55,7 @@ def _conv_networks(estimator):
         channels,
         kernel_size,
         estimator.upsampling,
-        [int(estimator.n_components), *hidden[::-1]],
+        [estimator.n_components_, *hidden[::-1]],
         estimator.activation,
     )
     return encoder, decoder
@@ -122,8 +122,7 @@ class ConvAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
+    {n_components}
     image_shape : tuple of int, default=None
         (channels, height, width) of the images; (height, width) means one channel. None
         takes the shape of images in `X`. For flat samples, None means a square image of
@@ -181,7 +180,7 @@ class ConvAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
@@ -193,6 +192,7 @@ class ConvAutoencoder(BaseAutoencoder):
         kernel_size: int = 3,
         pooling: str = "max",
         upsampling: str = "nearest",
+        init: str = "pca",
         activation: str = "relu",
         latent_activation: str = "identity",
         output_activation: str = "auto",
@@ -223,6 +223,7 @@ class ConvAutoencoder(BaseAutoencoder):
             device=device,
             random_state=random_state,
             batch_size=batch_size,
+            init=init,
             activation=activation,
             latent_activation=latent_activation,
             output_activation=output_activation,
@@ -272,8 +273,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
+    {n_components}
     image_shape : tuple of int, default=None
         (channels, height, width) of the images; (height, width) means one channel. None
         takes the shape of images in `X`. For flat samples, None means a square image of
@@ -328,7 +328,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
@@ -340,11 +340,12 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         kernel_size: int = 3,
         pooling: str = "max",
         upsampling: str = "nearest",
+        init: str = "pca",
         activation: str = "relu",
         output_activation: str = "auto",
         loss: str = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int = 8,
+        n_flow_layers: int | str = "auto",
         noise: str | None = None,
         noise_level: float = 0.25,
         latent_penalty: str | None = None,
@@ -371,6 +372,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
             device=device,
             random_state=random_state,
             batch_size=batch_size,
+            init=init,
             activation=activation,
             output_activation=output_activation,
             loss=loss,

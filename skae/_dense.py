@@ -1,5 +1,6 @@
 """DenseAutoencoder and DenseVariationalAutoencoder: fully connected networks."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,28 +10,70 @@ from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae._docstrings import document
-from skae._validation import integers, only, size
+from skae._validation import integers, one_of, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.nn.networks import dense_layers, layer_sizes
 
+# The "auto" size of the hidden layer: docs/benchmarks/design_notes.md.
+SAMPLES_PER_UNIT = 10
+MIN_UNITS = 128
+MAX_UNITS = 512
+
+# The initial weights of the first layers beside a linear path, relative to torch's.
+FIRST_LAYER_GAIN = 0.5
+
+# torch's names of activations; others are as ReLU.
+GAINS = {"identity": "linear", "tanh": "tanh", "sigmoid": "sigmoid"}
+
 DENSE_RULES = {
-    "hidden_layer_sizes": size() | integers(1),
+    "hidden_layer_sizes": one_of("auto") | size() | integers(1),
     "decoder_hidden_layer_sizes": only(None) | size() | integers(1),
 }
 
 
+def _choose_hidden_layer_sizes(estimator, n_samples, keep):
+    """Set `hidden_layer_sizes_`; "auto" depends on the number of samples if known."""
+    if not isinstance(estimator.hidden_layer_sizes, str):
+        estimator.hidden_layer_sizes_ = layer_sizes(estimator.hidden_layer_sizes)
+    elif not keep:
+        n_units = MAX_UNITS if n_samples is None else n_samples // SAMPLES_PER_UNIT
+        estimator.hidden_layer_sizes_ = (min(max(n_units, MIN_UNITS), MAX_UNITS),)
+
+
 def _dense_networks(estimator, n_features):
     """Return the fully connected encoder and decoder of an estimator."""
-    hidden = layer_sizes(estimator.hidden_layer_sizes)
+    hidden = estimator.hidden_layer_sizes_
     decoder_hidden = hidden[::-1]
     if estimator.decoder_hidden_layer_sizes is not None:
         decoder_hidden = layer_sizes(estimator.decoder_hidden_layer_sizes)
     encoder_sizes = [n_features, *hidden, estimator._n_encoder_outputs()]
-    decoder_sizes = [int(estimator.n_components), *decoder_hidden, n_features]
-    return (
+    decoder_sizes = [estimator.n_components_, *decoder_hidden, n_features]
+    networks = (
         dense_layers(encoder_sizes, estimator.activation),
         dense_layers(decoder_sizes, estimator.activation),
     )
+    if estimator.init == "pca":
+        for network in networks:
+            _initialize(network, estimator.activation)
+    return networks
+
+
+@torch.no_grad()
+def _initialize(network, activation):
+    """Set the initial weights beside a linear path, for inputs of variance 1.
+
+    The first layer's are smaller than torch's. Further hidden layers keep the variance of
+    their input, as in He et al. 2015, so that deep networks learn. The last layer will be
+    set to zero.
+    """
+    first, *others = (layer for layer in network if isinstance(layer, nn.Linear))
+    for weights in first.parameters():
+        weights.mul_(FIRST_LAYER_GAIN)
+    for layer in others:
+        gain = nn.init.calculate_gain(GAINS.get(activation, "relu"))
+        bound = gain * math.sqrt(3 / layer.in_features)
+        layer.weight.uniform_(-bound, bound)
+        layer.bias.zero_()
 
 
 @document
@@ -44,10 +87,10 @@ class DenseAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
-    hidden_layer_sizes : int or sequence of int, default=(512,)
-        Numbers of units in the encoder's hidden layers; () for none.
+    {n_components}
+    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
+        with n_samples / 10 units, at least 128 and at most 512; with `partial_fit`, 512.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -56,6 +99,8 @@ class DenseAutoencoder(BaseAutoencoder):
 
     Attributes
     ----------
+    hidden_layer_sizes_ : tuple of int
+        Numbers of units in the encoder's hidden layers.
     {common_attributes}
 
     See Also
@@ -90,14 +135,15 @@ class DenseAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
-        hidden_layer_sizes: int | Sequence[int] = (512,),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         max_epochs: int | str = "auto",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         batch_size: int | str = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
+        init: str = "pca",
         activation: str = "relu",
         latent_activation: str = "identity",
         output_activation: str = "auto",
@@ -128,6 +174,7 @@ class DenseAutoencoder(BaseAutoencoder):
             device=device,
             random_state=random_state,
             batch_size=batch_size,
+            init=init,
             activation=activation,
             latent_activation=latent_activation,
             output_activation=output_activation,
@@ -155,6 +202,10 @@ class DenseAutoencoder(BaseAutoencoder):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
 
+    def _choose_layer_sizes(self, n_samples, keep):
+        super()._choose_layer_sizes(n_samples, keep)
+        _choose_hidden_layer_sizes(self, n_samples, keep)
+
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)
 
@@ -170,10 +221,10 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
-    hidden_layer_sizes : int or sequence of int, default=(512,)
-        Numbers of units in the encoder's hidden layers; () for none.
+    {n_components}
+    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
+        with n_samples / 10 units, at least 128 and at most 512; with `partial_fit`, 512.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -182,6 +233,8 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     Attributes
     ----------
+    hidden_layer_sizes_ : tuple of int
+        Numbers of units in the encoder's hidden layers.
     {common_attributes}
     {variational_attributes}
 
@@ -215,19 +268,20 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
-        hidden_layer_sizes: int | Sequence[int] = (512,),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         max_epochs: int | str = "auto",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         batch_size: int | str = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
+        init: str = "pca",
         activation: str = "relu",
         output_activation: str = "auto",
         loss: str = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int = 8,
+        n_flow_layers: int | str = "auto",
         noise: str | None = None,
         noise_level: float = 0.25,
         latent_penalty: str | None = None,
@@ -254,6 +308,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
             device=device,
             random_state=random_state,
             batch_size=batch_size,
+            init=init,
             activation=activation,
             output_activation=output_activation,
             loss=loss,
@@ -281,6 +336,10 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
         )
         self.hidden_layer_sizes = hidden_layer_sizes
         self.decoder_hidden_layer_sizes = decoder_hidden_layer_sizes
+
+    def _choose_layer_sizes(self, n_samples, keep):
+        super()._choose_layer_sizes(n_samples, keep)
+        _choose_hidden_layer_sizes(self, n_samples, keep)
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)

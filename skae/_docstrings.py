@@ -7,10 +7,24 @@ SITE = "https://skae.readthedocs.io"
 # The page of an estimator; /page leads to the default version of the documentation.
 PAGE = SITE + "/page/api/generated/skae.{estimator_name}.html"
 
+N_COMPONENTS = """
+n_components : int, float or None, default=32
+    Dimension of the latent space; at least 1. A number between 0 and 1 is the share of
+    the variance that PCA must explain: the least sufficient number of components is used.
+    None is the smaller of n_samples and n_features. `n_components_` is the number used.
+"""
+
 MAIN_PARAMETERS = """
 max_epochs : int or "auto", default="auto"
     Number of passes over the training samples. "auto" makes about 4,000 training steps,
-    but at least 10 and at most 50 epochs, and never fewer than 200 steps.
+    but at least 10 and at most 50 epochs, and never fewer than 200 steps. With "auto",
+    plain autoencoders are never much worse than PCA on new samples: `fit` first trains on
+    four fifths of the samples (with more than 5,000 samples, on all but 1,000), and
+    compares the errors on the others with those of PCA. If training does not improve them
+    by more than their standard error, the model stays at PCA. Otherwise, it is trained
+    once more on all samples if there are at most 10,000. This takes at most twice the
+    time. It is not done with ``init="random"``, `early_stopping`, `validation_fraction`,
+    `noise`, `latent_penalty` or `warm_start` from a fitted model.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
     else the CPU. If the device of a fitted model is not available, for example on
@@ -21,11 +35,19 @@ random_state : int, RandomState instance or None, default=None
     the same number of threads. None gives a different model each time. The global random
     states of NumPy and torch are neither used nor changed.
 batch_size : int or "auto", default="auto"
-    Number of samples in a training batch. "auto" is n_samples / 40, at least 32 and at
+    Number of samples in a training batch. "auto" is n_samples / 8, at least 32 and at
     most 100; for more than 100,000 samples, it is n_samples / 1000, at most 1000.
 """
 
 ACTIVATION = """
+init : {"pca", "random"}, default="pca"
+    Where training starts. "pca" adds a linear map to the encoder and to the decoder, and
+    starts at PCA: at first, the linear maps are those of PCA with codes of variance 1,
+    and the last layers of the networks are zero. Samples are standardised: less the means
+    of the columns, and divided by one number for all columns. Scale and shift of `X` then
+    do not matter if the output activation is "identity". The means and axes are computed
+    from at most 20,000 samples, or from the first call of `partial_fit`. "random" trains
+    the networks alone, on `X` as it is, from torch's random initial weights.
 activation : str, default="relu"
     Activation of the hidden layers: "identity", "relu", "leaky_relu", "elu", "gelu",
     "silu", "tanh" or "sigmoid".
@@ -40,8 +62,8 @@ latent_activation : {"identity", "relu", "tanh", "sigmoid"}, default="identity"
 OUTPUT_ACTIVATION = """
 output_activation : str, default="auto"
     Activation of the reconstruction: "identity", "relu", "tanh" or "sigmoid". "auto" is
-    "sigmoid" if all training values are in [0, 1] and the largest is at least 0.1, else
-    "identity".
+    "sigmoid" if all training values are in [0, 1], and `X` has images, or flat samples
+    that are mostly near 0 and 1; else it is "identity".
 """
 
 LOSS = """
@@ -64,12 +86,12 @@ beta : float, default=1.0
     Weight of the divergence of the latent codes from the prior (Higgins et al. 2017).
     With 1 and a loss that is a negative log-likelihood, training maximizes the evidence
     lower bound, divided by n_features.
-n_flow_layers : int, default=8
+n_flow_layers : int or "auto", default="auto"
     Number of coupling layers in a normalizing flow, an invertible network from latent
     codes to standard normal variables (Dinh et al. 2017, "Real NVP"), trained with the
     other networks. It lets codes form clusters and keeps samples from the prior
     realistic. 0 puts the standard normal prior on the codes themselves, as Kingma and
-    Welling do.
+    Welling do. "auto" is 8, but 0 for fewer than 10,000 samples.
 """
 
 TRAINING_PARAMETERS = """
@@ -150,7 +172,20 @@ loss_curve_ : list of float
 validation_loss_curve_ : list of float or None
     Mean validation loss after each epoch; None without a validation set.
 n_iter_ : int
-    Number of completed epochs.
+    Number of completed epochs; 0 if the model stayed at PCA (see `max_epochs`).
+n_components_ : int
+    Dimension of the latent space.
+explained_variance_ratio_ : float or None
+    Share of the variance of the training samples, over all columns, that their
+    reconstructions explain: 1 - error / variance. It is measured on at most 2,000
+    samples. None if `fit` was interrupted.
+held_out_explained_variance_ratio_ : float or None
+    The same for held-out samples: those of the validation set, or those by which `fit`
+    decides whether to train (see `max_epochs`), by a model that has not seen them. None
+    if no samples were held out.
+noise_variance_ : ndarray of shape (n_features,) or None
+    Variance of the reconstruction errors in each column, in squared units of `X`, from
+    the same samples; for variational models, with random codes.
 history_ : skorch.history.History
     skorch's record of the training, by epoch.
 callbacks_ : list of tuple
@@ -174,6 +209,8 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 """
 
 VARIATIONAL_ATTRIBUTES = """
+n_flow_layers_ : int
+    Number of coupling layers in the flow.
 kl_per_component_ : ndarray of shape (n_components,)
     Divergence of each component from the prior, in nats, averaged over the training
     samples; near 0 if the component carries no information. With a flow, it is the
@@ -182,6 +219,7 @@ kl_per_component_ : ndarray of shape (n_components,)
 """
 
 SHARED = {
+    "{n_components}": N_COMPONENTS,
     "{main_parameters}": MAIN_PARAMETERS,
     "{network_parameters}": ACTIVATION + LATENT_ACTIVATION + OUTPUT_ACTIVATION + LOSS,
     "{variational_parameters}": ACTIVATION + OUTPUT_ACTIVATION + LIKELIHOOD,

@@ -17,10 +17,11 @@ from skae.nn.losses import LATENT_PENALTIES, LOSSES
 from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
 
 COMMON_RULES = {
-    "n_components": size(),
+    "n_components": size() | real(0, 1, open_ends=True) | only(None),
     "max_epochs": one_of("auto") | integer(1),
     "random_state": seed(),
     "batch_size": one_of("auto") | integer(1),
+    "init": one_of("pca", "random"),
     "activation": one_of(*ACTIVATIONS),
     "latent_activation": one_of(*ACTIVATION_RANGES),
     "output_activation": one_of("auto", *ACTIVATION_RANGES),
@@ -63,12 +64,13 @@ class CommonParameters(BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
         max_epochs: int | str = "auto",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         batch_size: int | str = "auto",
+        init: str = "pca",
         activation: str = "relu",
         latent_activation: str = "identity",
         output_activation: str = "auto",
@@ -98,6 +100,7 @@ class CommonParameters(BaseEstimator):
         self.device = device
         self.random_state = random_state
         self.batch_size = batch_size
+        self.init = init
         self.activation = activation
         self.latent_activation = latent_activation
         self.output_activation = output_activation

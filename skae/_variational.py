@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._base import BaseAutoencoder
 from skae._data import array_api
+from skae._data.rows import Rows
 from skae._docstrings import document
 from skae._validation import integer, one_of, real
 from skae.densities import FlowPrior
@@ -40,8 +41,19 @@ LIKELIHOODS = (
 # Units in the hidden layers of the flow's networks.
 FLOW_HIDDEN_SIZE = 128
 
+# "auto" has this number of layers in the flow, but none for few samples, which cannot
+# train a flow better than a density that is fitted to the codes.
+N_FLOW_LAYERS = 8
+MIN_SAMPLES_OF_FLOW = 10_000
+
+# Bounds of the variances of random codes at the start of training.
+INITIAL_NOISE = (1e-4, 0.9)
+
 # A divergence below this, in nats, means that a component carries no information.
 COLLAPSE_THRESHOLD = 0.01
+
+# Reconstructions that explain less than this share of what PCA explains are warned of.
+MIN_SHARE_OF_PCA = 0.5
 
 
 def variational_rules(rules):
@@ -50,7 +62,7 @@ def variational_rules(rules):
     return kept | {
         "loss": one_of(*LIKELIHOODS),
         "beta": real(0),
-        "n_flow_layers": integer(0, 1000),
+        "n_flow_layers": one_of("auto") | integer(0, 1000),
     }
 
 
@@ -65,8 +77,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, default=32
-        Dimension of the latent space; at least 1.
+    {n_components}
     {main_parameters}
     {variational_parameters}
     {training_parameters}
@@ -92,8 +103,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     >>> from skae import BaseVariationalAutoencoder
     >>> class LinearVAE(BaseVariationalAutoencoder):
     ...     def _build_networks(self, n_features):
-    ...         encoder = nn.Linear(n_features, 2 * self.n_components)
-    ...         decoder = nn.Linear(self.n_components, n_features)
+    ...         encoder = nn.Linear(n_features, 2 * self.n_components_)
+    ...         decoder = nn.Linear(self.n_components_, n_features)
     ...         return encoder, decoder
     >>> X, _ = load_iris(return_X_y=True)
     >>> LinearVAE(2, max_epochs=5).fit(X).sample(3).shape
@@ -105,17 +116,18 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int = 32,
+        n_components: int | float | None = 32,
         *,
         max_epochs: int | str = "auto",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         batch_size: int | str = "auto",
+        init: str = "pca",
         activation: str = "relu",
         output_activation: str = "auto",
         loss: str = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int = 8,
+        n_flow_layers: int | str = "auto",
         noise: str | None = None,
         noise_level: float = 0.25,
         latent_penalty: str | None = None,
@@ -142,6 +154,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             device=device,
             random_state=random_state,
             batch_size=batch_size,
+            init=init,
             activation=activation,
             output_activation=output_activation,
             loss=loss,
@@ -199,16 +212,29 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     # Hooks ------------------------------------------------------------------------
 
+    def _choose_layer_sizes(self, n_samples, keep):
+        super()._choose_layer_sizes(n_samples, keep)
+        if self.n_flow_layers != "auto":
+            self.n_flow_layers_ = int(self.n_flow_layers)
+        elif not keep:
+            has_few = n_samples is not None and n_samples < MIN_SAMPLES_OF_FLOW
+            self.n_flow_layers_ = 0 if has_few else N_FLOW_LAYERS
+
     def _n_encoder_outputs(self):
-        return 2 * int(self.n_components)
+        return 2 * self.n_components_
 
     def _make_module(self, encoder, decoder):
-        flow, n_components = None, int(self.n_components)
-        if self.n_flow_layers > 0 and n_components > 1:  # one component has no pair
-            flow = CouplingFlow(n_components, int(self.n_flow_layers), FLOW_HIDDEN_SIZE)
+        flow, n_components = None, self.n_components_
+        if self.n_flow_layers_ > 0 and n_components > 1:  # one component has no pair
+            flow = CouplingFlow(n_components, self.n_flow_layers_, FLOW_HIDDEN_SIZE)
         return Autoencoder(
             GaussianEncoder(encoder, flow), Decoder(decoder, self.output_activation_)
         )
+
+    def _initial_noise(self, axes, stds):
+        """Return the variances of probabilistic PCA's codes (Tipping and Bishop 1999)."""
+        noise = axes.noise_variance / np.square(stds)
+        return noise.clip(*INITIAL_NOISE)
 
     def _make_loss(self, module):
         divergence = PriorDivergence
@@ -226,12 +252,51 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         super()._set_fitted_attributes()
         self._divergences = None
 
-    def _encode_training_data(self, rows):
-        both, _ = self._run(rows, [self.encoder_], posterior_parameters)
-        mean, std = np.split(both, 2, axis=1)
+    def _compares_with_pca(self):
+        return False  # training does not only serve the reconstruction
+
+    def _encode_training_data(self, rows, rng):
+        mean, std = self._posterior(rows)
         with np.errstate(all="ignore"):  # codes that are not finite are reported later
             self._divergences = self._divergence_per_component(mean, std)
-        return np.ascontiguousarray(mean)
+        return np.ascontiguousarray(mean), self._codes_for_density(mean, std, rng)
+
+    def _encode_for_density(self, rows, rng):
+        return self._codes_for_density(*self._posterior(rows), rng)
+
+    def _codes_for_density(self, mean, std, rng):
+        """Return random codes if samples are drawn from the likelihood, else the means."""
+        if not self._has_noise():
+            return np.ascontiguousarray(mean)
+        return mean + std * rng.standard_normal(std.shape).astype(std.dtype)
+
+    def _posterior(self, rows):
+        both, _ = self._run(rows, [self.encoder_], posterior_parameters)
+        return np.split(both, 2, axis=1)
+
+    def _has_noise(self):
+        """Return whether samples are drawn from the likelihood, and not its mean.
+
+        In tables, the noise is a part of the data. In images, it is not wanted.
+        """
+        return self.image_shape_ is None and self.output_activation_ == "identity"
+
+    def _find_noise_variance(self, rows, X, squared_errors):
+        mean, std = self._posterior(rows)
+        rng = np.random.RandomState(0)
+        codes = mean + std * rng.standard_normal(std.shape).astype(std.dtype)
+        decoded, _ = self._run(Rows(codes), [self.decoder_])
+        return np.square(decoded - X).mean(axis=0)
+
+    def _add_noise(self, samples, rng):
+        if not self._has_noise():
+            return samples
+        std = np.sqrt(self.noise_variance_)
+        if self.loss == "laplace":  # its variance is 2 * scale ** 2
+            noise = rng.laplace(0, std / np.sqrt(2), samples.shape)
+        else:
+            noise = rng.normal(0, std, samples.shape)
+        return (samples + noise).astype(samples.dtype)
 
     def _divergence_per_component(self, mean, std):
         """Return the mean divergence of each component from the prior, in nats.
@@ -255,6 +320,19 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
                 "The posterior has collapsed: the latent code carries no information "
                 "about the input (the largest of kl_per_component_ is "
                 f"{largest:.2g} nats). Lower beta={float(self.beta):g}, or train longer.",
+                PosteriorCollapseWarning,
+            )
+
+    def _warn_about_reconstruction(self, axes):
+        if axes is None or self.init != "pca":
+            return
+        by_pca = np.square(axes.stds).sum() / self.n_features_in_
+        if self.explained_variance_ratio_ < MIN_SHARE_OF_PCA * by_pca:
+            warn(
+                f"The reconstructions explain {self.explained_variance_ratio_:.0%} of the "
+                f"variance of X, those of PCA {by_pca:.0%} with as many components: most "
+                "of the latent code has collapsed to the prior. Lower beta="
+                f"{float(self.beta):g}, or train longer.",
                 PosteriorCollapseWarning,
             )
 

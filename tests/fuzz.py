@@ -15,6 +15,7 @@ import collections
 import contextlib
 import copy
 import math
+import numbers
 import os
 import pickle
 import re
@@ -37,6 +38,7 @@ from fuzz_oracle import Call, check_array, expect, fingerprint, may_train, perfo
 from fuzz_values import (
     BORDERLINE,
     CLASSES,
+    DENSE_PARAMETERS,
     DENSITIES,
     DEPENDENT,
     ENVIRONMENTS,
@@ -73,6 +75,8 @@ class Session:
         self.rng = np.random.default_rng([seed, number])
         self.estimator = self.pick(CLASSES)()
         self.defaults = self.estimator.get_params(deep=False)
+        is_dense = "conv_channels" not in self.defaults
+        self.parameters = PARAMETERS | (DENSE_PARAMETERS if is_dense else {})
         self.defaults |= {n: value for n, value in TINY.items() if n in self.defaults}
         self.form = None  # of the samples that it was fitted on
         self.n_components = 0
@@ -84,6 +88,8 @@ class Session:
             self.estimator.set_params(batch_size=int(self.rng.integers(1, 14)))
         if self.chance(0.5):
             self.estimator.set_params(latent_density=self.pick(DENSITIES))
+        if self.chance(0.2):  # it may stay at PCA
+            self.estimator.set_params(max_epochs="auto")
 
     def pick(self, options):
         return options[self.rng.integers(len(options))]
@@ -98,9 +104,9 @@ class Session:
     def random_params(self):
         """Some parameters, most of them right."""
         names = list(self.defaults)
-        known = [name for name in names if name in PARAMETERS]
+        known = [name for name in names if name in self.parameters]
         chosen = self.rng.choice(known, self.pick([0, 1, 1, 2, 3]), replace=False)
-        params = {str(name): self.pick(PARAMETERS[name][0]) for name in chosen}
+        params = {str(name): self.pick(self.parameters[name][0]) for name in chosen}
         if self.chance(0.4):
             name, value = self.pick(names), self.pick(self.pick([HOSTILE, BORDERLINE]))
             is_endless = name == "max_epochs" and type(value) is int and value > 100
@@ -111,9 +117,8 @@ class Session:
         kind = self.pick(list(ENVIRONMENTS)) if self.chance(0.15) else None
         self.environment = ENVIRONMENTS.get(kind, contextlib.nullcontext)()
         params = self.estimator.get_params(deep=False)
-        self.verdicts = {
-            n: PARAMETERS[n][1](params[n]) for n in params if n in PARAMETERS
-        }
+        rules = self.parameters
+        self.verdicts = {n: rules[n][1](params[n]) for n in params if n in rules}
         if False in self.verdicts.values() and self.chance(0.4):
             self.estimator.set_params(**self.defaults)
             self.verdicts = {}
@@ -161,7 +166,8 @@ class Session:
 
         def check(result):
             if not resumes:
-                self.form, self.n_components = data.form, int(estimator.n_components)
+                self.form, self.n_components = data.form, estimator.n_components_
+                self.check_n_components(data)
             unusual = [self.verdicts.get(name, True) for name in STEERING]
             self.is_wild |= None in (*unusual, data.works)
             if method == "fit_transform":
@@ -171,9 +177,13 @@ class Session:
             else:
                 expect(result is estimator, "is not the estimator")
             losses, n_features = estimator.loss_curve_, estimator.n_features_in_
-            expect(len(losses) == estimator.n_iter_ >= 1, f"has losses {losses}")
+            may_stay = method != "partial_fit" and estimator.max_epochs == "auto"
+            may_stay &= estimator.init == "pca"
+            expect(len(losses) == estimator.n_iter_, f"has losses {losses}")
+            expect(losses or may_stay, "has no losses")
             expect(np.isfinite(losses).all(), f"has losses {losses}")
             expect(n_features == math.prod(self.form), f"has {n_features} features")
+            self.check_quality()
             if method == "fit" and not resumes and type(estimator.random_state) is int:
                 again = clone(estimator).fit(data.value)
                 expect(losses == again.loss_curve_, "differs with the same seed")
@@ -182,6 +192,32 @@ class Session:
         return call
 
     call_partial_fit = call_fit_transform = call_fit
+
+    def check_n_components(self, data):
+        wanted, found = self.estimator.n_components, self.estimator.n_components_
+        most = min(data.n_samples, math.prod(data.form))
+        expect(type(found) is int, f"has a {type(found).__name__} for n_components_")
+        if wanted is None:
+            expect(found == most, f"has n_components_ {found}, not {most}")
+        elif isinstance(wanted, numbers.Integral):
+            expect(found == wanted, f"has n_components_ {found}, not {wanted}")
+        else:
+            expect(1 <= found <= most, f"has n_components_ {found}, above {most}")
+
+    def check_quality(self):
+        """The attributes that describe the reconstruction."""
+        if sklearn.get_config()["assume_finite"]:
+            return
+        share, noise = (
+            getattr(self.estimator, name)
+            for name in ("explained_variance_ratio_", "noise_variance_")
+        )
+        expect(type(share) is float and share <= 1, f"explains {share!r}")
+        shape = (math.prod(self.form),)
+        expect(np.shape(noise) == shape, f"has noise_variance_ {noise!r}")
+        expect(np.asarray(noise >= 0).all(), f"has noise_variance_ {noise!r}")
+        held_out = self.estimator.held_out_explained_variance_ratio_
+        expect(held_out is None or held_out <= 1, f"explains {held_out!r} held out")
 
     def call_set_params(self, method):
         bad = ["n_component"] if self.chance(0.1) else []
@@ -351,7 +387,7 @@ class Session:
     call_sample_latent = call_sample
 
     def call_fit_density(self, method):
-        good, judge = PARAMETERS["latent_density"]
+        good, judge = self.parameters["latent_density"]
         density = self.pick_argument(good)
         data = self.readable()
         verdict = judge(density)

@@ -58,6 +58,8 @@ SKLEARN_WORDS = (
 FITTED = (
     *("loss_curve_", "validation_loss_curve_", "n_iter_", "image_shape_"),
     *("output_activation_", "n_features_in_", "feature_names_in_", "kl_per_component_"),
+    *("n_components_", "hidden_layer_sizes_", "n_flow_layers_", "noise_variance_"),
+    *("explained_variance_ratio_", "held_out_explained_variance_ratio_"),
 )
 
 

@@ -33,17 +33,15 @@ SCRATCH = tempfile.TemporaryDirectory()  # memory maps; removed at exit
 
 class OwnAutoencoder(skae.BaseAutoencoder):
     def _build_networks(self, n_features):
-        n_components = int(self.n_components)
         layers = [nn.Linear(n_features, 5), nn.BatchNorm1d(5), nn.ReLU()]
-        encoder = nn.Sequential(*layers, nn.Linear(5, n_components))
-        return encoder, nn.Linear(n_components, n_features)
+        encoder = nn.Sequential(*layers, nn.Linear(5, self.n_components_))
+        return encoder, nn.Linear(self.n_components_, n_features)
 
 
 class OwnVariationalAutoencoder(skae.BaseVariationalAutoencoder):
     def _build_networks(self, n_features):
-        n_components = int(self.n_components)
-        encoder = nn.Linear(n_features, 2 * n_components)
-        return encoder, nn.Linear(n_components, n_features)
+        encoder = nn.Linear(n_features, 2 * self.n_components_)
+        return encoder, nn.Linear(self.n_components_, n_features)
 
 
 class InPlace(nn.Module):
@@ -57,7 +55,7 @@ class OddAutoencoder(skae.BaseAutoencoder):
     """Networks that do something unusual, or wrong, as `batch_size` says."""
 
     def _build_networks(self, n_features):
-        k, d = int(self.n_components), n_features
+        k, d = self.n_components_, n_features
         encoder, decoder = nn.Linear(d, k), nn.Linear(k, d)
         return {
             1: lambda: encoder,
@@ -166,6 +164,9 @@ def real(low, high=math.inf, *, is_open=False):
     return judge
 
 
+share = real(0, 1, is_open=True)
+
+
 def choice(*names):
     return lambda value: isinstance(value, str) and str(value) in names
 
@@ -183,6 +184,16 @@ def boolean(value):
 
 def or_none(rule):
     return lambda value: value is None or rule(value)
+
+
+def or_auto(rule):
+    return lambda value: choice("auto")(value) or rule(value)
+
+
+def judge_components(value):
+    """A number of components, a share of the variance, or None for all."""
+    is_integer = isinstance(value, numbers.Integral)
+    return True if value is None else (integer(1, False) if is_integer else share)(value)
 
 
 def judge_seed(value):
@@ -218,8 +229,11 @@ SIZES = [4, (4,), (), [5], np.array([4]), (6, np.uint8(4)), np.int16(4)]
 
 PARAMETERS = {
     "n_components": (
-        [1, 2, 3, np.int64(2), np.uint8(3), np.uint8(200)],
-        integer(1, False),
+        [
+            *(1, 2, 3, np.int64(2), np.uint8(3), np.uint8(200)),
+            *(None, 0.5, 0.95, 0.999999, np.float64(0.9), np.float32(0.8)),
+        ],
+        judge_components,
     ),
     "init": (["pca", "random"], choice("pca", "random")),
     "hidden_layer_sizes": (SIZES, sizes),
@@ -237,7 +251,7 @@ PARAMETERS = {
     "output_activation": (["auto", *BOUNDED], choice("auto", *BOUNDED)),
     "loss": ([*LOSSES, "gaussian", "laplace"], choice(*LOSSES, "gaussian", "laplace")),
     "beta": ([0, 0.1, 1.0, np.float32(0.5)], real(0)),
-    "n_flow_layers": ([0, 1, 2, np.uint8(2)], integer(0, False)),
+    "n_flow_layers": (["auto", 0, 1, 2, np.uint8(2)], or_auto(integer(0, False))),
     "noise": ([None, "gaussian", "masking"], or_none(choice("gaussian", "masking"))),
     "noise_level": ([0.0, 0.25, np.float16(0.5)], real(0)),
     "latent_penalty": ([None, "l1", "l2"], or_none(choice("l1", "l2"))),
@@ -263,10 +277,10 @@ PARAMETERS = {
     "weight_decay": ([0, 1e-4, np.float16(0.1)], real(0)),
     "batch_size": (
         ["auto", 1, 8, np.uint8(16), 10**12],
-        lambda v: choice("auto")(v) or integer(1)(v),
+        or_auto(integer(1)),
     ),
     "shuffle": ([True, False, np.bool_(True)], boolean),
-    "max_epochs": ([1, 2, np.uint8(2)], lambda v: choice("auto")(v) or integer(1)(v)),
+    "max_epochs": (["auto", 1, 2, np.uint8(2)], or_auto(integer(1))),
     "max_grad_norm": ([None, 1.0, np.float16(0.1)], or_none(real(0, is_open=True))),
     "early_stopping": ([False, True, np.bool_(False)], boolean),
     "validation_fraction": (
@@ -297,6 +311,8 @@ PARAMETERS = {
     "verbose": ([0, 1, True, np.uint8(2)], lambda v: boolean(v) or integer(0)(v)),
     "random_state": ([0, np.uint8(200), np.random.RandomState(3)], judge_seed),
 }
+# Of dense estimators.
+DENSE_PARAMETERS = {"hidden_layer_sizes": (["auto", *SIZES], or_auto(sizes))}
 TINY = {
     "hidden_layer_sizes": (4,),
     "conv_channels": (2,),
@@ -585,7 +601,9 @@ def make_data(rng, form, kinds=None):
     if kind == "channels last" and len(form) == 3:
         form = (form[1], form[2], form[0])
     dtype = str(getattr(value, "dtype", None)).removeprefix("torch.")
-    precise = {"float64": np.float64, "object": None, "None": None}
+    # The types of which float32 holds all values give float32.
+    precise = {"object": None, "None": None}
+    precise |= dict.fromkeys(["float64", "uint32", "int64", "uint64"], np.float64)
     known = precise.get(dtype, np.float32) if works else None
     if dtype == str(np.dtype(np.longdouble)) or dtype == ">f8":
         known = np.float64

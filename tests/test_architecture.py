@@ -33,7 +33,7 @@ def own(encoder, decoder=None):
             return encoder, nn.Linear(2, n_features) if decoder is None else decoder
 
     X = np.random.default_rng(0).standard_normal((40, 6)).astype(np.float32)
-    return Own(2, max_epochs=1, random_state=0).fit(X)
+    return Own(2, init="random", max_epochs=1, random_state=0).fit(X)
 
 
 def rows_of(layers):
@@ -43,16 +43,27 @@ def rows_of(layers):
 # --- layers -------------------------------------------------------------------------
 
 
-def test_layers_of_a_dense_autoencoder(digits):
-    encoder, decoder = describe(small_dense().fit(digits))
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_layers_of_a_dense_autoencoder(digits, init):
+    encoder, decoder = describe(small_dense(init=init).fit(digits))
+    beside = [("linear path", (4,), 64 * 4 + 4), ("linear path", (64,), 4 * 64 + 64)]
+    n_beside = 1 if init == "pca" else 0
     assert rows_of(encoder) == [
         ("Linear + ReLU", (16,), 64 * 16 + 16),
         ("Linear", (4,), 16 * 4 + 4),
+        *beside[:n_beside],
     ]
     assert rows_of(decoder) == [
         ("Linear + ReLU", (16,), 4 * 16 + 16),
         ("Linear + Sigmoid", (64,), 16 * 64 + 64),
+        *beside[1 : 1 + n_beside],
     ]
+
+
+def test_the_shapes_are_those_of_the_networks_without_the_linear_path(digits):
+    ae = small_dense().fit(digits)
+    assert ae.encoder_shapes_ == [(16,), (4,)]
+    assert ae.decoder_shapes_ == [(16,), (64,)]
 
 
 def test_layers_of_a_convolutional_autoencoder(digits):
@@ -63,7 +74,8 @@ def test_layers_of_a_convolutional_autoencoder(digits):
         ("MaxPool2d 2x2 + ReLU", (4, 4, 4), 0),
         ("Conv2d 3x3", (8, 4, 4), 4 * 8 * 9 + 8),
     ]
-    assert rows_of(decoder)[-1] == ("Flatten + Sigmoid", (64,), 0)
+    assert rows_of(decoder)[-2] == ("Flatten + Sigmoid", (64,), 0)
+    assert rows_of(decoder)[-1] == ("linear path", (64,), 4 * 64 + 64)
 
 
 def test_a_stride_is_named(digits):
@@ -223,8 +235,8 @@ def test_the_columns_of_a_summary_are_aligned(digits, make_any):
 
 def test_a_summary_ends_with_the_number_of_all_parameters(digits):
     estimator = small_dense().fit(digits)
-    assert estimator.summary().split()[-2:] == ["total", "2,276"]
-    assert estimator.n_parameters_ == 2276
+    assert estimator.summary().split()[-2:] == ["total", "2,856"]
+    assert estimator.n_parameters_ == 2856
 
 
 @pytest.mark.parametrize("name", NAMES)

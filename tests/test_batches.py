@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skae._data import batches
+from skae._data import rows as rows_module
 from skae._data.batches import (
     ArraySource,
     Batches,
@@ -18,6 +19,7 @@ from skae._data.batches import (
 )
 from skae._data.rows import Rows
 from skae._training.net import RowsDataset
+from skae.nn.linear_path import Standardizer
 
 CPU = torch.device("cpu")
 N_ROWS = 10
@@ -135,6 +137,49 @@ def test_a_batch_is_a_copy_that_may_be_written_to(is_read_only, shuffle):
     assert (array == 1).all()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int64", "uint32", ">f8"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_numbers_that_float32_cannot_hold_are_standardised_before(
+    dtype, streamed, monkeypatch
+):
+    monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 2 * 4)  # four rows
+    monkeypatch.setattr(rows_module, "PASS_BYTES", 4 * 2 * 3)  # three rows
+    array = (10**9 + np.arange(20).reshape(10, 2)).astype(dtype)
+    before = array.copy()
+    standardizer = Standardizer(array.mean(axis=0), 2.0)
+    source = make_source(Rows(array, streamed=streamed), CPU, standardizer)
+    assert source.is_standardized
+    X = torch.cat([batch for batch, _ in Batches(source, 3)])
+    assert X.dtype == torch.float32
+    np.testing.assert_allclose(X[:, 0], np.arange(-9, 10, 2) / 2, atol=1e-5)
+    np.testing.assert_allclose(X[:, 1], X[:, 0], atol=1e-5)
+    np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
+def test_numbers_that_float32_holds_stay_as_they_are(dtype):
+    array = np.ones((4, 3), dtype=dtype)
+    source = make_source(Rows(array), CPU, Standardizer(np.ones(3), 2.0))
+    assert not source.is_standardized
+    assert np.shares_memory(source.array, array)
+
+
+def test_a_dataset_shows_standardised_rows_in_their_units():
+    standardizer = Standardizer(np.array([8.0, 9.0]), 2.0)
+    for dtype in (np.float64, np.float32):
+        array = np.arange(20, dtype=dtype).reshape(10, 2)
+        source = make_source(Rows(array), CPU, standardizer)
+        dataset = RowsDataset(source, torch.tensor([3, 5]), standardizer)
+        np.testing.assert_allclose(dataset.X, array[[3, 5]], rtol=1e-7)
+        np.testing.assert_allclose(dataset[1][0], array[5], rtol=1e-7)
+
+
+def test_a_batch_may_be_made_a_pair_of_input_and_target(source):
+    passes = Batches(source, 4, as_pair=lambda X: (X + 1, X))
+    assert [(X - target).unique().tolist() for X, target in passes] == [[1]] * 3
+    assert [target[:, 0].int().tolist() for _, target in passes][2] == [8, 9]
+
+
 def test_rows_that_do_not_fit_on_a_device_stay_in_memory(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 100))
     source = make_source(Rows(np.ones((9, 3), dtype=np.float32)), torch.device("cuda"))
@@ -155,6 +200,30 @@ def test_a_dataset_shows_its_rows(source):
     assert RowsDataset(source).X[:, 0].tolist() == list(range(N_ROWS))
     assert RowsDataset(source, index).y[:, 0].tolist() == [3, 5]
     assert len(RowsDataset(source, index)) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("n_rows", [1, 7, 150])
+def test_a_random_subset_of_rows_is_read_as_any_rows(streamed, n_rows):
+    array = np.arange(800.0).reshape(400, 2)
+    rows = Rows(array, streamed=streamed)
+    index = rows.subsample(n_rows, np.random.RandomState(0))
+    assert len(index) == (100 if streamed and n_rows == 150 else n_rows)  # whole runs
+    assert (np.diff(index) > 0).all()
+    subset = rows.take(index)
+    assert len(subset) == len(index)
+    assert subset.streamed == streamed
+    np.testing.assert_array_equal(subset.to_numpy(), array[index])
+    part, (low, high) = subset.read(len(index) // 2, len(index))
+    np.testing.assert_array_equal(part, array[index[len(index) // 2 :]])
+    assert (low, high) == (part.min(), part.max())
+    np.testing.assert_array_equal(subset.take(np.array([0])).to_numpy(), array[index[:1]])
+
+
+def test_a_subset_as_large_as_the_data_is_the_data(rows):
+    given = Rows(rows)
+    assert given.subsample(N_ROWS, np.random.RandomState(0)) is None
+    assert given.take(None) is given
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

@@ -11,8 +11,13 @@ from skae import ConvAutoencoder
 from skae.exceptions import ImageShapeWarning
 
 
+def layers_of(network):
+    """The layers beside the linear path, if there is one."""
+    return getattr(network.body, "network", network.body)
+
+
 def kinds(network):
-    return [type(layer).__name__ for layer in (*network.body, network.activation)]
+    return [type(layer).__name__ for layer in (*layers_of(network), network.activation)]
 
 
 def random_samples(n_features, n_samples=12):
@@ -23,6 +28,7 @@ def random_samples(n_features, n_samples=12):
 def test_the_articles_network_is_expressible(pooling):
     article = ConvAutoencoder(
         32,
+        init="random",
         conv_channels=(16, 32),
         kernel_size=3,
         pooling=pooling,
@@ -41,6 +47,7 @@ def test_the_articles_network_is_expressible(pooling):
         *("Linear", "ReLU", "Linear", "ReLU", "Images"),
         *("UpsampleConv2d", "ReLU", "UpsampleConv2d", "Flatten", "Sigmoid"),
     ]
+    assert article.encoder_.standardizer is article.decoder_.standardizer is None
     dense = article.encoder_.body[8]
     assert (dense.in_features, dense.out_features) == (32 * 7 * 7, 128)
 
@@ -52,6 +59,8 @@ def test_the_articles_network_is_expressible(pooling):
 def test_upsampling_chooses_the_layers_of_the_decoder(digits, upsampling, kind):
     decoder = small_conv(upsampling=upsampling).fit(digits).decoder_
     assert [name for name in kinds(decoder) if "Conv" in name] == [kind] * 2
+    plain = small_conv(upsampling=upsampling, init="random").fit(digits).decoder_
+    assert kinds(plain) == kinds(decoder)
 
 
 SIZES = [(1, 27, 31), (3, 9, 8), (1, 1, 17), (1, 5, 1), (1, 2, 3), (1, 1, 1)]

@@ -8,24 +8,48 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 from torch import nn
 
 from skae import DenseAutoencoder
+from skae._training import schedules
+
+
+class Sizes(Callback):
+    """Keeps the number of training samples of each epoch."""
+
+    def initialize(self):
+        self.sizes_ = []
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        self.sizes_.append(net.history[-1, "batches", :, "train_batch_size"][0])
+
+
+def layers_of(network):
+    """The layers beside the linear path, if there is one."""
+    return getattr(network.body, "network", network.body)
 
 
 def kinds(network):
-    return [type(layer).__name__ for layer in (*network.body, network.activation)]
+    return [type(layer).__name__ for layer in (*layers_of(network), network.activation)]
 
 
 def widths(network):
-    layers = [layer for layer in network.body if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in layers_of(network) if isinstance(layer, nn.Linear)]
     return [layers[0].in_features, *(layer.out_features for layer in layers)]
+
+
+def pca_error(X, n_components, X_train=None):
+    pca = PCA(n_components).fit(X if X_train is None else X_train)
+    return ((pca.inverse_transform(pca.transform(X)) - X) ** 2).mean()
 
 
 def test_the_articles_network_is_expressible():
     images = np.random.default_rng(0).random((20, 28, 28), dtype=np.float32)
     article = DenseAutoencoder(
         32,
+        init="random",
         hidden_layer_sizes=(128,),
         decoder_hidden_layer_sizes=(256, 512),
         latent_activation="sigmoid",
@@ -39,37 +63,67 @@ def test_the_articles_network_is_expressible():
     assert kinds(article.encoder_) == ["Linear", "ReLU", "Linear", "Sigmoid"]
     assert widths(article.decoder_) == [32, 256, 512, 784]
     assert kinds(article.decoder_)[-2:] == ["Linear", "Sigmoid"]
+    assert article.encoder_.standardizer is article.decoder_.standardizer is None
     assert article.reconstruct(images).shape == (20, 28, 28)
 
 
-def test_the_decoder_mirrors_the_encoder_by_default(digits):
-    ae = small_dense(hidden_layer_sizes=(32, 16)).fit(digits)
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_the_decoder_mirrors_the_encoder_by_default(digits, init):
+    ae = small_dense(hidden_layer_sizes=(32, 16), init=init).fit(digits)
     assert widths(ae.encoder_) == [64, 32, 16, 4]
     assert widths(ae.decoder_) == [4, 16, 32, 64]
 
 
-def test_a_number_is_one_hidden_layer(digits):
-    ae = small_dense(hidden_layer_sizes=16).fit(digits)
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_number_is_one_hidden_layer(digits, init):
+    ae = small_dense(hidden_layer_sizes=16, init=init).fit(digits)
     assert widths(ae.encoder_) == [64, 16, 4]
 
 
-def test_a_linear_autoencoder_spans_the_subspace_of_pca():
+@pytest.mark.parametrize(
+    ("n_samples", "n_units"), [(20, 128), (1289, 128), (1500, 150), (6000, 512)]
+)
+def test_the_hidden_layer_has_a_tenth_as_many_units_as_there_are_samples(
+    n_samples, n_units
+):
+    X = np.random.default_rng(0).random((n_samples, 3))
+    ae = DenseAutoencoder(2, max_epochs=1, latent_density=None).fit(X)
+    assert ae.hidden_layer_sizes_ == (n_units,)
+    assert widths(ae.encoder_) == [3, n_units, 2]
+    assert widths(ae.decoder_) == [2, n_units, 3]
+
+
+def test_the_hidden_layer_of_a_stream_has_512_units(digits):
+    ae = DenseAutoencoder(2, latent_density=None).partial_fit(digits)
+    assert ae.partial_fit(digits[:50]).hidden_layer_sizes_ == (512,)
+
+
+def test_a_warm_start_keeps_the_hidden_layer():
+    X = np.random.default_rng(0).random((1500, 3))
+    ae = DenseAutoencoder(2, max_epochs=1, latent_density=None, warm_start=True).fit(X)
+    assert ae.fit(X[:100]).hidden_layer_sizes_ == (150,)
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_linear_autoencoder_spans_the_subspace_of_pca(init):
     X = load_digits().data / 16
     X = X - X.mean(axis=0)
     pca = PCA(8).fit(X)
     ae = DenseAutoencoder(
         8,
+        init=init,
         hidden_layer_sizes=(),
         output_activation="identity",
         max_epochs=60,
+        batch_size=44,
         random_state=0,
     ).fit(X)
-    decoder = ae.decoder_.body[0].weight.detach().numpy()  # (n_features, n_components)
-    angles = subspace_angles(decoder, pca.components_.T)
+    decoded = ae.inverse_transform(np.eye(9, 8))  # the last code is 0
+    angles = subspace_angles((decoded[:8] - decoded[8]).T, pca.components_.T)
     assert np.rad2deg(angles.max()) < 5
-    pca_error = ((pca.inverse_transform(pca.transform(X)) - X) ** 2).mean()
-    assert pca_error <= -ae.score(X) * (1 + 1e-6)
-    assert -ae.score(X) <= 1.01 * pca_error
+    least = pca_error(X, 8)
+    assert least <= -ae.score(X) * (1 + 1e-6)
+    assert -ae.score(X) <= 1.01 * least
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
@@ -79,11 +133,63 @@ def test_the_defaults_are_as_good_as_pca_on_small_tables(load, n_components, see
     X_train, X_test = train_test_split(load().data, random_state=seed)
     scaler = StandardScaler().fit(X_train)
     X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
-    pca = PCA(n_components).fit(X_train)
     ae = DenseAutoencoder(n_components, random_state=seed).fit(X_train)
+    share = -ae.score(X_train) / pca_error(X_train, n_components)
+    assert share < 0.9 if ae.n_iter_ else share == pytest.approx(1)
+    assert -ae.score(X_test) <= 1.02 * pca_error(X_test, n_components, X_train)
 
-    def pca_error(X):
-        return ((pca.inverse_transform(pca.transform(X)) - X) ** 2).mean()
 
-    assert -ae.score(X_train) < pca_error(X_train)
-    assert -ae.score(X_test) <= 1.1 * pca_error(X_test)
+# --- training or PCA -----------------------------------------------------------
+
+
+@pytest.fixture
+def noise():
+    """Samples of which PCA is the best model, (200, 10)."""
+    return np.random.default_rng(0).normal(size=(200, 10))
+
+
+def test_a_model_that_cannot_be_better_stays_at_pca(noise):
+    ae = DenseAutoencoder(4, random_state=0).fit(noise)
+    assert ae.n_iter_ == 0
+    assert ae.loss_curve_ == []
+    assert len(ae.history_) == 0
+    assert -ae.score(noise) == pytest.approx(pca_error(noise, 4))
+    assert ae.sample(3).shape == (3, 10)
+
+
+def test_a_model_that_can_be_better_is_trained():
+    t = np.linspace(-1, 1, 300)
+    parabola = np.c_[t, t**2]
+    ae = DenseAutoencoder(1, random_state=0).fit(parabola)
+    assert ae.n_iter_ == len(ae.loss_curve_) == 50
+    assert -ae.score(parabola) < 0.2 * pca_error(parabola, 1)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_epochs": 3},
+        {"early_stopping": True},
+        {"validation_fraction": 0.2},
+        {"noise": "masking"},
+        {"latent_penalty": "l2"},
+        {"init": "random"},
+    ],
+)
+def test_training_that_is_asked_for_is_done(noise, params):
+    assert DenseAutoencoder(4, random_state=0, **params).fit(noise).n_iter_ > 0
+
+
+def test_the_trial_is_not_seen_by_callbacks(digits):
+    ae = small_dense(max_epochs="auto", callbacks=[Sizes()]).fit(digits)
+    callback = ae.callbacks_[0][1]
+    assert ae.n_iter_ == 50
+    assert callback.sizes_ == [200] * 50
+
+
+def test_of_many_samples_those_held_out_are_not_trained_on(digits, monkeypatch):
+    monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", 199)
+    ae = small_dense(max_epochs="auto", callbacks=[Sizes()]).fit(digits)
+    callback = ae.callbacks_[0][1]
+    assert callback.sizes_ == [160] * ae.n_iter_
+    assert ae.n_iter_ > 0

@@ -34,6 +34,12 @@ def test_texts_are_shapes_and_numbers_of_parameters(digits):
     display = ArchitectureDisplay.from_estimator(small_dense().fit(digits))
     texts = [text.get_text() for text in display.texts_]
     assert texts[:3] == ["64", "16\n1,040 parameters", "4\n68 parameters"]
+    title = "DenseAutoencoder\n2,856 parameters\n580 of them in linear paths"
+    assert display.ax_.get_title() == title
+
+
+def test_without_linear_paths_the_title_does_not_mention_them(digits):
+    display = ArchitectureDisplay.from_estimator(small_dense(init="random").fit(digits))
     assert display.ax_.get_title() == "DenseAutoencoder\n2,276 parameters"
 
 

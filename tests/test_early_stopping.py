@@ -39,13 +39,45 @@ def test_a_fraction_of_the_samples_is_the_validation_set(
 
 
 @pytest.mark.parametrize("callbacks", [[], [EpochScoring("r2", on_train=True)]])
-def test_the_validation_loss_is_that_of_the_held_out_samples(digits, callbacks):
-    ae = small_dense(shuffle=False, validation_fraction=0.1, callbacks=callbacks)
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_the_validation_loss_is_that_of_the_held_out_samples(digits, init, callbacks):
+    params = {"shuffle": False, "init": init}
+    ae = small_dense(validation_fraction=0.1, callbacks=callbacks, **params)
     ae.fit(digits)
     held_out = digits[-20:]  # without shuffle, the last ones
     assert ae.validation_loss_curve_[-1] == pytest.approx(-ae.score(held_out), rel=1e-5)
-    alone = small_dense(shuffle=False).fit(digits[:-20])
+    alone = small_dense(**params).fit(digits[:-20])
     assert ae.loss_curve_ == pytest.approx(alone.loss_curve_, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.01, 100])
+def test_the_validation_loss_is_in_units_of_the_data(digits, scale):
+    X = scale * (digits - 2)
+    ae = small_dense(shuffle=False, validation_fraction=0.1).fit(X)
+    error = -ae.score(X[-20:])
+    assert ae.validation_loss_curve_[-1] == pytest.approx(error, rel=1e-4)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_first_weights_do_not_depend_on_the_validation_set(shuffle):
+    """In noise, principal axes are those of the samples that they are computed from."""
+    X = np.random.default_rng(0).normal(size=(80, 60))
+    ae = small_dense(
+        n_components=20, lr=1e-30, validation_fraction=0.5, shuffle=shuffle, max_epochs=1
+    ).fit(X)
+    assert ae.validation_loss_curve_[0] > 1.5 * ae.loss_curve_[0]
+
+
+def test_early_stopping_trains_however_little_it_helps():
+    """The samples that are held out decide when to stop, not whether to start."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3)) @ rng.normal(size=(3, 10)) + rng.normal(size=(100, 10))
+    params = {"n_components": 3, "max_epochs": "auto", "n_iter_no_change": 2}
+    assert small_dense(**params).fit(X).n_iter_ == 0
+    ae = small_dense(early_stopping=True, **params).fit(X)
+    assert ae.n_iter_ == len(ae.validation_loss_curve_) >= 1
+    ae = small_dense(validation_fraction=0.1, **params).fit(X)
+    assert ae.n_iter_ == len(ae.validation_loss_curve_) >= 50
 
 
 def test_early_stopping_keeps_the_weights_of_the_best_epoch():

@@ -32,16 +32,19 @@ from skae.exceptions import LargeNetworkWarning, StopTraining
 # --- steps and epochs --------------------------------------------------------------
 
 
-def test_shuffle_false_takes_the_rows_as_they_come(digits):
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_shuffle_false_takes_the_rows_as_they_come(digits, init):
     class FirstRow(Callback):
         def on_batch_begin(self, net, batch=None, **kwargs):
             if not hasattr(self, "row_"):
-                self.row_ = batch[0][0].numpy().copy()
+                self.row_ = batch[0][:1].clone()
 
     for shuffle in (False, True):
-        ae = small_dense(shuffle=shuffle, callbacks=[FirstRow()]).fit(digits)
-        _, callback = ae.callbacks_[0]
-        assert np.allclose(callback.row_, digits[0]) is not shuffle
+        ae = small_dense(shuffle=shuffle, callbacks=[FirstRow()], init=init).fit(digits)
+        [row] = ae.callbacks_[0][1].row_
+        if init == "pca":
+            row = ae.encoder_.standardizer.inverse(row)
+        assert np.allclose(row, digits[0], atol=1e-6) is not shuffle
 
 
 def test_the_loss_of_an_epoch_is_weighted_by_rows(digits):
@@ -437,9 +440,12 @@ def test_divergence_after_good_epochs_leaves_the_estimator_as_it_was(digits):
 def test_an_infinite_loss_in_any_batch_is_divergence(callbacks):
     X = np.random.default_rng(0).normal(size=(64, 4))
     X[0] = 1e19  # its square is beyond float32; the weights stay finite
-    ae = small_dense(shuffle=False, callbacks=callbacks)
+    ae = small_dense(shuffle=False, callbacks=callbacks, init="random")
     with pytest.raises(ValueError, match="diverged in epoch 1: the loss is inf"):
         ae.fit(X)
+    ae.set_params(init="pca").fit(X)  # standardised
+    assert np.isfinite(ae.loss_curve_).all()
+    assert ae.explained_variance_ratio_ > 0.99
 
 
 @pytest.mark.parametrize("hook", ["on_epoch_end", "on_train_end"])
@@ -480,11 +486,24 @@ def test_data_that_become_nan_during_a_fit_are_named_by_their_rows(digits):
         ae.fit(X)
 
 
-def test_networks_far_too_large_for_the_data_are_warned_of(digits, monkeypatch):
+@pytest.mark.parametrize(
+    ("params", "n_parameters"),
+    [
+        ({"init": "random"}, "2,276"),
+        ({}, "2,856"),  # with the linear maps: 64 * 4 + 4 and 4 * 64 + 64
+        ({"max_epochs": "auto"}, "2,856"),  # which compares with PCA
+    ],
+)
+def test_networks_far_too_large_for_the_data_are_warned_of(
+    digits, monkeypatch, params, n_parameters
+):
     monkeypatch.setattr(skae._base, "LARGE_NETWORK", 1_000)
-    with pytest.warns(LargeNetworkWarning, match=r"2,276 parameters for 64 values"):
-        small_dense().fit(digits[:1])
-    small_dense().fit(digits)  # 12,800 values
+    with pytest.warns(
+        LargeNetworkWarning, match=rf"{n_parameters} parameters for 64 values"
+    ) as caught:
+        small_dense(**params).fit(digits[:1])
+    assert len(caught) == 1
+    small_dense(**params).fit(digits)  # 12,800 values
 
 
 def test_networks_beyond_all_memory_are_an_error_that_names_them(digits):
@@ -500,7 +519,17 @@ def test_networks_beyond_all_memory_are_an_error_that_names_them(digits):
 def test_values_too_large_to_square_are_divergence():
     X = np.linspace(-1e30, 1e30, 40).reshape(10, 4)
     with pytest.raises(ValueError, match="diverged in epoch 1: the loss is"):
-        small_dense().fit(X)
+        small_dense(init="random").fit(X)
+
+
+def test_values_too_large_to_square_are_standardised():
+    X = np.linspace(-1e30, 1e30, 40).reshape(10, 4)
+    large, small = (small_dense(max_epochs=1).fit(A) for A in (X, X / 1e30))
+    assert large.loss_curve_ == pytest.approx([1e60 * small.loss_curve_[0]], rel=1e-3)
+    np.testing.assert_allclose(
+        large.reconstruct(X) / 1e30, small.reconstruct(X / 1e30), atol=1e-6
+    )
+    assert large.score(X) == pytest.approx(1e60 * small.score(X / 1e30), rel=1e-3)
 
 
 # --- verbose --------------------------------------------------------------------

@@ -13,6 +13,8 @@ from helpers import small_dense, small_dense_variational
 from observed import fingerprint
 
 import skae
+from skae import BaseAutoencoder
+from skae._training import schedules
 
 FOLDER = os.path.dirname(skae.__file__) + os.sep
 
@@ -108,8 +110,10 @@ def test_fit_leaves_a_whole_model(make, changes):
     before = fingerprint(made(make, **changes).fit(first), X)
     wholes = {before, fingerprint(made(make, **changes).fit(X), X)}
     for n_epochs in (1, 2):
-        trained = made(make, **changes | {"max_epochs": n_epochs}).fit(X)
-        wholes.add(without_density(trained))
+        # Without early stopping, which restores the best epoch at the end.
+        at_epoch = changes | {"max_epochs": n_epochs, "early_stopping": False}
+        wholes.add(without_density(made(make, **at_epoch).fit(X)))
+    wholes.add(without_density(made(make, **changes).fit(X)))
     seen = set()
     fitted = pickle.dumps(made(make, **changes).fit(first))
     estimator = pickle.loads(fitted)
@@ -123,6 +127,55 @@ def test_fit_leaves_a_whole_model(make, changes):
         assert seen <= wholes, number
     assert before in seen
     assert len(seen) >= 3
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["trains", "stays at PCA"])
+@pytest.mark.parametrize("trains_twice", [False, True])
+def test_a_fit_that_compares_with_pca_leaves_a_whole_model(
+    monkeypatch, trains_twice, stays
+):
+    monkeypatch.setattr(schedules, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(schedules, "MIN_EPOCHS", 2)
+    monkeypatch.setattr(schedules, "MIN_STEPS", 2)
+    if not trains_twice:
+        monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", 5)
+    monkeypatch.setattr(
+        BaseAutoencoder,
+        "_train_to_improve",
+        deciding(BaseAutoencoder._train_to_improve, improves=not stays),
+    )
+    changes = {"max_epochs": "auto"}
+    first = X[::-1] + 1
+    fitted = pickle.dumps(made(small_dense, **changes).fit(first))
+    estimator = pickle.loads(fitted)
+    before = fingerprint(estimator, X)
+    wholes = {before, fingerprint(made(small_dense, **changes).fit(X), X)}
+    assert estimator.n_iter_ == (0 if stays else 2)
+    trained_on = {}
+    for number in visits(lambda: estimator.fit(X))[::4]:
+        estimator = pickle.loads(fitted)
+        expected = modes()
+        interrupt(number, estimator.fit)
+        assert modes() == expected
+        now = fingerprint(estimator, X)
+        if now in wholes:
+            continue
+        # One of each number of epochs, without a density.
+        assert estimator.density_ is None
+        assert 1 <= estimator.n_iter_ <= 2
+        without = trained_on.setdefault(estimator.n_iter_, now)
+        assert now == without, number
+    assert len(trained_on) == (0 if stays and trains_twice else 2)
+
+
+def deciding(compare, *, improves):
+    """The comparison with PCA, with a given result."""
+
+    def decide(*args):
+        compare(*args)
+        return improves
+
+    return decide
 
 
 @pytest.mark.parametrize("make", [small_dense, small_dense_variational])
@@ -146,6 +199,7 @@ def test_partial_fit_leaves_the_model_as_before_or_one_epoch_on(make):
 def test_using_a_model_leaves_it_as_it_was(method):
     arguments = () if method == "sample" else (X.astype(np.float64),)
     estimator = made(small_dense).fit(X)
+    estimator.fit_density(X.astype(np.float64))  # it is fitted to codes in float64
     before = fingerprint(estimator, X)
     call = getattr(estimator, method)
     with InterruptAt() as watching:

@@ -10,7 +10,8 @@ from torch.nn.utils import parametrizations
 
 from skae._training import manual_gradient as module_under_test
 from skae._training.manual_gradient import manual_gradient
-from skae.nn.autoencoder import Autoencoder, Decoder, Encoder
+from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, GaussianEncoder
+from skae.nn.linear_path import Gain, PrincipalAxes, add_linear_path
 from skae.nn.losses import LOSSES, ReconstructionLoss
 from skae.nn.networks import dense_layers
 
@@ -24,8 +25,53 @@ def autoencoder(activation="relu", latent_activation="identity", sizes=(6, 5, 3)
         )
 
 
+def with_a_linear_path(
+    activation="relu",
+    latent_activation="identity",
+    output_activation="identity",
+    sizes=(6, 5, 3),
+    noise=None,
+):
+    """An autoencoder beside a linear path of two axes, with random weights everywhere."""
+    n_components = sizes[-1]
+    outputs = sizes if noise is None else (*sizes[:-1], 2 * n_components)
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(6, 2)))[0].T
+    start = PrincipalAxes(rng.random(6), 2.0, axes, np.array([1.5, 0.5]), 0.1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = dense_layers(outputs, activation)
+        decoder = dense_layers(sizes[::-1], activation)
+        module = Autoencoder(
+            Encoder(encoder, latent_activation)
+            if noise is None
+            else GaussianEncoder(encoder),
+            Decoder(decoder, output_activation),
+        )
+        add_linear_path(
+            module, start, n_components, latent_activation, output_activation, noise
+        )
+        for weights in module.parameters():
+            nn.init.normal_(weights, std=0.5)
+    return module
+
+
 def gradients(module):
     return [weights.grad.clone() for weights in module.parameters()]
+
+
+def assert_same_gradient(module, criterion, X, target):
+    """Assert that loss and gradient are autograd's, and that no argument changes."""
+    expected = criterion(module(X), target)
+    expected.backward()
+    by_autograd = gradients(module)
+    given = X.clone(), target.clone()
+    result = manual_gradient(module, criterion)(*given)
+    torch.testing.assert_close(result, expected.detach())
+    torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-6, atol=1e-9)
+    assert torch.equal(given[0], X)
+    assert torch.equal(given[1], target)
+    assert all(gradient.any() for gradient in by_autograd)
 
 
 @pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 3)])
@@ -35,14 +81,18 @@ def test_it_is_autograds(sizes, activation, output_activation):
     module = autoencoder(activation, activation, sizes)
     criterion = ReconstructionLoss("squared_error", output_activation)
     X = torch.rand(7, 6, generator=torch.Generator())
-    expected = criterion(module(X), X)
-    expected.backward()
-    by_autograd = gradients(module)
-    rows = X.clone()
-    result = manual_gradient(module, criterion)(rows)
-    torch.testing.assert_close(result, expected.detach())
-    torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-6, atol=1e-9)
-    assert torch.equal(rows, X)
+    assert_same_gradient(module, criterion, X, X)
+
+
+@pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 3), (6, 5, 4, 2)])
+@pytest.mark.parametrize("latent_activation", ["identity", "relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid", "tanh", "relu"])
+def test_it_is_autograds_with_a_linear_path(sizes, latent_activation, output_activation):
+    module = with_a_linear_path("tanh", latent_activation, output_activation, sizes)
+    criterion = ReconstructionLoss("squared_error", output_activation)
+    target = torch.rand(7, 6, generator=torch.Generator())
+    X = module.encoder.standardizer(target)
+    assert_same_gradient(module, criterion, X, target)
 
 
 class Custom(nn.Linear):
@@ -108,9 +158,43 @@ def with_a_parameter_subclass():
     return module
 
 
+def in_a_path(change):
+    module = with_a_linear_path(output_activation="sigmoid")
+    change(module)
+    return module
+
+
+def with_a_gain(module):
+    body = module.decoder.body
+    body.network = nn.Sequential(body.network, Gain(6))
+
+
+def with_another_linear_map(module):
+    module.encoder.body.linear = Custom(6, 3)
+
+
+def with_a_hook_on_the_linear_map(module):
+    module.decoder.body.linear.weight.register_hook(lambda gradient: 2 * gradient)
+
+
+def with_a_shared_linear_map(module):
+    module.encoder.body.linear.bias = module.encoder.body.network[-1].bias
+
+
+def with_a_frozen_linear_map(module):
+    module.encoder.body.linear.weight.requires_grad_(False)
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: in_a_path(with_a_gain),
+        lambda: in_a_path(with_another_linear_map),
+        lambda: in_a_path(with_a_hook_on_the_linear_map),
+        lambda: in_a_path(with_a_shared_linear_map),
+        lambda: in_a_path(with_a_frozen_linear_map),
+        lambda: with_a_linear_path(activation="gelu"),
+        lambda: with_a_linear_path(noise=np.array([0.1, 0.2, 0.3])),
         with_shared_weights,
         with_a_hook_on_a_weight,
         with_a_layer_used_twice,
@@ -138,9 +222,11 @@ SQUARED_ERROR = ReconstructionLoss("squared_error", "sigmoid")
 
 
 def test_one_switch_leaves_all_to_autograd(monkeypatch):
-    assert manual_gradient(autoencoder(), SQUARED_ERROR) is not None
+    for make in (autoencoder, with_a_linear_path):
+        assert manual_gradient(make(), SQUARED_ERROR) is not None
     monkeypatch.setattr(module_under_test, "ENABLED", False)
-    assert manual_gradient(autoencoder(), SQUARED_ERROR) is None
+    for make in (autoencoder, with_a_linear_path):
+        assert manual_gradient(make(), SQUARED_ERROR) is None
 
 
 # All attributes of a module in this version of torch. If this test fails, torch has a new
@@ -179,6 +265,12 @@ def test_any_hook_on_a_module_leaves_it_to_autograd(name):
         module = autoencoder()
         if name not in known:
             vars(getattr(module, part).body[0])[name] = {0: lambda *args: None}
+        is_manual = manual_gradient(module, SQUARED_ERROR) is not None
+        assert is_manual is (name in known)
+    for number in range(len(list(with_a_linear_path().modules()))):
+        module = with_a_linear_path()
+        if name not in known:
+            vars(list(module.modules())[number])[name] = {0: lambda *args: None}
         is_manual = manual_gradient(module, SQUARED_ERROR) is not None
         assert is_manual is (name in known)
 
@@ -223,11 +315,12 @@ def test_a_global_forward_hook_sees_every_step(digits):
 
 
 @pytest.mark.parametrize("weight", [0.25, 33 / 32])
-def test_a_weighted_batch_has_a_weighted_gradient(weight):
-    module, X = autoencoder(), torch.rand(7, 6, generator=torch.Generator())
-    loss = manual_gradient(module, SQUARED_ERROR)(X)
+@pytest.mark.parametrize("make", [autoencoder, with_a_linear_path])
+def test_a_weighted_batch_has_a_weighted_gradient(make, weight):
+    module, X = make(), torch.rand(7, 6, generator=torch.Generator())
+    loss = manual_gradient(module, SQUARED_ERROR)(X, X)
     plain = gradients(module)
-    assert manual_gradient(module, SQUARED_ERROR)(X, weight) == loss
+    assert manual_gradient(module, SQUARED_ERROR)(X, X, weight) == loss
     expected = [weight * gradient for gradient in plain]
     torch.testing.assert_close(gradients(module), expected)
 
@@ -243,8 +336,9 @@ def test_identities_are_passed_over():
 
 @pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"squared_error"}))
 def test_other_losses_are_left_to_autograd(loss):
-    assert manual_gradient(autoencoder(), ReconstructionLoss(loss, "sigmoid")) is None
-    assert manual_gradient(autoencoder(), nn.MSELoss()) is None
+    for make in (autoencoder, with_a_linear_path):
+        assert manual_gradient(make(), ReconstructionLoss(loss, "sigmoid")) is None
+        assert manual_gradient(make(), nn.MSELoss()) is None
 
 
 class BatchHook(Callback):
@@ -258,7 +352,10 @@ class BatchHook(Callback):
     "params",
     [
         {},
+        {"init": "random"},
+        {"output_activation": "identity"},
         {"latent_activation": "sigmoid", "output_activation": "identity"},
+        {"latent_activation": "tanh", "output_activation": "tanh"},
         {"activation": "gelu"},
         {"optimizer": "sgd", "lr": 0.1},
         {"optimizer": torch.optim.LBFGS, "lr": 0.1, "max_epochs": 1},
@@ -294,7 +391,8 @@ class TwoSteps(torch.optim.SGD):
 
 
 def test_optimizers_that_ask_for_the_gradient_get_it(digits):
-    ae = small_dense(optimizer=TwoSteps, lr=0.5, max_epochs=10).fit(digits)
+    params = {"init": "random", "max_epochs": 10}
+    ae = small_dense(optimizer=TwoSteps, lr=0.5, **params).fit(digits)
     assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
 
 

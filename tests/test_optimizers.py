@@ -22,22 +22,27 @@ def optimizer_of(ae):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_named_optimizer_learns(digits, optimizer):
     lr = {"sgd": 0.5, "adadelta": 1.0, "adagrad": 0.05}.get(optimizer, 0.01)
-    ae = small_dense(optimizer=optimizer, lr=lr, max_epochs=8).fit(digits)
+    params = {"optimizer": optimizer, "lr": lr, "max_epochs": 8}
+    ae = small_dense(init="random", **params).fit(digits)
     assert type(optimizer_of(ae)) is OPTIMIZERS[optimizer]
     assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
+    from_pca = small_dense(**params).fit(digits)
+    assert from_pca.loss_curve_[-1] < from_pca.loss_curve_[0] < ae.loss_curve_[-1]
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adamax, torch.optim.LBFGS])
 def test_any_torch_optimizer_class_is_taken(digits, optimizer):
-    ae = small_dense(optimizer=optimizer, lr=0.01, batch_size=200, max_epochs=10)
-    ae.fit(digits)
+    params = {"init": "random", "batch_size": 200, "max_epochs": 10}
+    ae = small_dense(optimizer=optimizer, lr=0.01, **params).fit(digits)
     assert type(optimizer_of(ae)) is optimizer
     assert ae.loss_curve_[-1] < 0.95 * ae.loss_curve_[0]
 
 
-def test_weight_decay_shrinks_the_weights(digits, all_weights):
-    plain = all_weights(small_dense(max_epochs=10).fit(digits))
-    decayed = all_weights(small_dense(max_epochs=10, weight_decay=0.01).fit(digits))
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_weight_decay_shrinks_the_weights(digits, all_weights, init):
+    params = {"init": init, "max_epochs": 10}
+    plain = all_weights(small_dense(**params).fit(digits))
+    decayed = all_weights(small_dense(**params, weight_decay=0.01).fit(digits))
     assert np.linalg.norm(decayed) < 0.9 * np.linalg.norm(plain)
 
 
@@ -113,7 +118,8 @@ def test_means_that_only_decay_do_not_become_denormal_numbers():
     """With those, a processor is a hundred times slower."""
     X = np.zeros((850, 8), dtype=np.float32)
     X[0, :4] = 1.0  # then 849 steps without: 0.9 to that power is 1e-39
-    ae = small_dense(shuffle=False, batch_size=1, max_epochs=1).fit(X)
+    params = {"init": "random", "batch_size": 1, "max_epochs": 1}
+    ae = small_dense(shuffle=False, **params).fit(X)
     first_layer = next(ae.module_.parameters())
     means = optimizer_of(ae).state[first_layer]["exp_avg"]
     assert not (means[:, :4] != 0).any()

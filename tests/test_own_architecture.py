@@ -12,6 +12,7 @@ from helpers import (
     small_dense,
     small_dense_variational,
 )
+from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import BaseAutoencoder, BaseVariationalAutoencoder
@@ -25,16 +26,16 @@ pytestmark = pytest.mark.filterwarnings(
 class LinearAutoencoder(BaseAutoencoder):
     def _build_networks(self, n_features):
         return (
-            nn.Linear(n_features, self.n_components),
-            nn.Linear(self.n_components, n_features),
+            nn.Linear(n_features, self.n_components_),
+            nn.Linear(self.n_components_, n_features),
         )
 
 
 class LinearVariational(BaseVariationalAutoencoder):
     def _build_networks(self, n_features):
         return (
-            nn.Linear(n_features, 2 * int(self.n_components)),
-            nn.Linear(self.n_components, n_features),
+            nn.Linear(n_features, 2 * self.n_components_),
+            nn.Linear(self.n_components_, n_features),
         )
 
 
@@ -45,9 +46,9 @@ def own(first):
         def _build_networks(self, n_features):
             return (
                 nn.Sequential(
-                    first(n_features), nn.Linear(n_features, self.n_components)
+                    first(n_features), nn.Linear(n_features, self.n_components_)
                 ),
-                nn.Linear(self.n_components, n_features),
+                nn.Linear(self.n_components_, n_features),
             )
 
     return Own(4, max_epochs=2, batch_size=32, random_state=0)
@@ -56,24 +57,35 @@ def own(first):
 # --- one method ----------------------------------------------------------------
 
 
-def test_an_architecture_is_one_method(digits):
-    ae = LinearAutoencoder(3, max_epochs=30, random_state=0).fit(digits)
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_an_architecture_is_one_method(digits, init):
+    ae = LinearAutoencoder(3, init=init, max_epochs=30, random_state=0).fit(digits)
     assert ae.transform(digits).shape == (200, 3)
     assert -ae.score(digits) < digits.var(axis=0).mean()
     names = ["linearautoencoder0", "linearautoencoder1", "linearautoencoder2"]
     assert ae.get_feature_names_out().tolist() == names
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("n_flow_layers", [0, 2])
-def test_a_variational_architecture_is_one_method(digits, n_flow_layers):
+def test_a_variational_architecture_is_one_method(digits, n_flow_layers, init):
     params = {"n_flow_layers": n_flow_layers, "max_epochs": 40, "random_state": 0}
-    vae = LinearVariational(3, **params).fit(digits)
+    vae = LinearVariational(3, init=init, **params).fit(digits)
     mean, std = vae.posterior(digits)
     np.testing.assert_array_equal(vae.transform(digits), mean)
     assert mean.shape == std.shape == (200, 3)
     assert -vae.score(digits) < digits.var(axis=0).mean()
     assert vae.sample(5).shape == (5, 64)
     assert vae.kl_per_component_.max() > 0.1
+
+
+@pytest.mark.parametrize("make", [LinearAutoencoder, LinearVariational])
+def test_an_architecture_is_told_the_number_of_components(digits, make):
+    X = digits[:, 26:30]
+    for n_components, n_found in ((None, 4), (0.5, PCA(0.5).fit(X).n_components_)):
+        ae = make(n_components, max_epochs=1).fit(X)
+        assert ae.transform(X).shape == (200, n_found)
+        assert ae.n_components_ == n_found < 5
 
 
 def test_a_network_that_takes_other_samples_is_named(digits):
@@ -139,14 +151,17 @@ def test_layers_may_be_kept_in_a_list_too(digits, dtype):
     np.testing.assert_allclose(ae.transform(X), codes, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_changed_weights_are_used_by_all_methods(make_any, digits, dtype):
+def test_changed_weights_are_used_by_all_methods(make_any, digits, dtype, init):
     X = digits.astype(dtype)
-    ae = make_any(output_activation="identity").fit(X)
+    ae = make_any(output_activation="identity", init=init).fit(X)
     decoded, codes, score = ae.reconstruct(X), ae.transform(X), ae.score(X)
     assert ae.sample(2).shape == (2, 64)  # whatever may be kept is kept by now
+    layers = ae.decoder_.body.network if init == "pca" else ae.decoder_.body
+    unit = 1 / float(ae.decoder_.standardizer.scale) if init == "pca" else 1.0
     with torch.no_grad():
-        ae.decoder_.body[-1 if hasattr(ae.decoder_.body[-1], "bias") else -2].bias += 1
+        layers[-1 if hasattr(layers[-1], "bias") else -2].bias += unit
     np.testing.assert_array_equal(ae.transform(X), codes)
     np.testing.assert_allclose(ae.reconstruct(X), decoded + 1, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
@@ -177,14 +192,19 @@ def train(first, X, method, **params):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("init", "output_activation"),
+    [("pca", "identity"), ("pca", "sigmoid"), ("random", "auto")],
+)
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("noise", [None, "masking"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_layer_that_works_in_place_changes_neither_x_nor_the_model(
-    digits, method, shuffle, noise, dtype
+    digits, method, init, output_activation, shuffle, noise, dtype
 ):
     X = digits.astype(dtype)
     params = {"shuffle": shuffle, "noise": noise}
+    params |= {"init": init, "output_activation": output_activation}
     in_place = train(ShiftInPlace, X, method, **params)
     plain = train(Shift, X, method, **params)
     assert in_place.loss_curve_ == plain.loss_curve_
@@ -198,15 +218,16 @@ def test_a_layer_that_works_in_place_changes_neither_x_nor_the_model(
     assert (codes == 1).all()
 
 
-def test_a_decoder_that_works_in_place_changes_no_codes(digits):
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_decoder_that_works_in_place_changes_no_codes(digits, init):
     class Own(BaseAutoencoder):
         def _build_networks(self, n_features):
-            encoder = nn.Linear(n_features, self.n_components)
+            encoder = nn.Linear(n_features, self.n_components_)
             return encoder, nn.Sequential(
-                ShiftInPlace(), nn.Linear(self.n_components, n_features)
+                ShiftInPlace(), nn.Linear(self.n_components_, n_features)
             )
 
-    ae = Own(4, max_epochs=2, random_state=0).fit(digits)
+    ae = Own(4, init=init, max_epochs=2, random_state=0).fit(digits)
     codes = ae.transform(digits)
     before = codes.copy()
     first = ae.inverse_transform(codes)
@@ -215,11 +236,16 @@ def test_a_decoder_that_works_in_place_changes_no_codes(digits):
     np.testing.assert_array_equal(ae.reconstruct(digits), first)
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.parametrize("n_samples", [2, 32, 33, 65, 97])
-def test_batch_normalization_trains_with_any_number_of_samples(digits, n_samples):
-    ae = own(nn.BatchNorm1d).set_params(max_epochs=30).fit(digits[:n_samples])
+def test_batch_normalization_trains_with_any_number_of_samples(digits, n_samples, init):
+    ae = own(nn.BatchNorm1d).set_params(max_epochs=30, init=init)
+    ae.fit(digits[:n_samples])
     assert np.isfinite(ae.loss_curve_).all()
-    assert ae.loss_curve_[-1] < 0.9 * ae.loss_curve_[0]
+    if init == "random":
+        assert ae.loss_curve_[-1] < 0.9 * ae.loss_curve_[0]
+    elif n_samples > 2:  # PCA reconstructs two samples without an error
+        assert ae.loss_curve_[-1] < 0.99 * ae.loss_curve_[0]
     # The running statistics are those of training; a sample is encoded by itself.
     codes = ae.transform(digits[:n_samples])
     np.testing.assert_allclose(ae.transform(digits[:1]), codes[:1], rtol=1e-6)

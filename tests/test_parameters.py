@@ -1,12 +1,16 @@
 """Every parameter of every estimator is checked in fit, with a message that helps."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer
 
 from skae import (
@@ -14,6 +18,11 @@ from skae import (
     ConvVariationalAutoencoder,
     DenseAutoencoder,
     DenseVariationalAutoencoder,
+)
+
+# Some posteriors collapse in so few epochs.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skae.exceptions.PosteriorCollapseWarning"
 )
 
 ESTIMATORS = (
@@ -24,7 +33,8 @@ ESTIMATORS = (
 )
 
 WRONG = {
-    "n_components": [0, -1, 2.0, "3", None, True],
+    "n_components": [0, -1, 2.0, "3", True, 0.0, 1.0, -0.5, float("nan"), "mle"],
+    "init": ["PCA", "zeros", None, True],
     "activation": ["logistic", None, 1],
     "latent_activation": ["gelu", None],
     "output_activation": ["softmax", None],
@@ -35,7 +45,7 @@ WRONG = {
     "latent_penalty_weight": [-1e-3, None, float("inf")],
     "latent_density": ["gauss", object(), GaussianMixture, 3],
     "beta": [-1, None, "1", float("nan")],
-    "n_flow_layers": [-1, 2.5, None, "8"],
+    "n_flow_layers": [-1, 2.5, None, "8", True],
     "optimizer": [
         "adagrads",
         None,
@@ -108,25 +118,52 @@ def test_every_parameter_has_a_rule():
 
 @pytest.mark.parametrize(
     ("name", "value", "meant"),
-    [("activation", "ReLU", "relu"), ("loss", "square_error", "squared_error")],
+    [
+        ("activation", "ReLU", "relu"),
+        ("loss", "square_error", "squared_error"),
+        ("init", "PCA", "pca"),
+        ("hidden_layer_sizes", "Auto", "auto"),
+    ],
 )
 def test_a_mistyped_name_gets_a_suggestion(name, value, meant):
     with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
         DenseAutoencoder(**{name: value}).fit(np.zeros((4, 4)))
 
 
-def test_the_message_reads_well():
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("max_epochs", 0, "'auto', or an integer of at least 1"),
+        (
+            "n_components",
+            1.0,
+            "an integer from 1 to 2147483647, a finite number above 0 and below 1, or "
+            "None",
+        ),
+        ("init", "svd", "one of 'pca', 'random'"),
+        ("n_flow_layers", 1.5, "'auto', or an integer from 0 to 1000"),
+        (
+            "hidden_layer_sizes",
+            "wide",
+            "'auto', an integer from 1 to 2147483647, or a sequence of integers from 1 "
+            "to 2147483647",
+        ),
+    ],
+)
+def test_the_message_reads_well(name, value, expected):
+    estimator = DenseVariationalAutoencoder().set_params(**{name: value})
     message = (
-        "DenseAutoencoder: max_epochs=0 is invalid; must be 'auto', or an integer of"
+        f"DenseVariationalAutoencoder: {name}={value!r} is invalid; must be {expected}."
     )
-    with pytest.raises(ValueError, match=message):
-        DenseAutoencoder(max_epochs=0).fit(np.zeros((4, 4)))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        estimator.fit(np.zeros((4, 4)))
 
 
 @pytest.mark.parametrize(
     "params",
     [
         {"n_components": np.int64(3)},
+        {"n_components": np.uint8(3)},
         {"hidden_layer_sizes": np.array([8, 4])},
         {"hidden_layer_sizes": [8]},
         {"batch_size": 1},
@@ -146,3 +183,131 @@ def test_values_of_other_types_that_mean_the_same_are_taken(params):
     ae = DenseAutoencoder(3, max_epochs=1).set_params(**params)
     codes = clone(ae).fit_transform(np.random.default_rng(0).random((10, 5)))
     assert codes.shape == (10, 3)
+
+
+# --- sizes that depend on the data ------------------------------------------------------
+
+
+ONE_EPOCH = {"max_epochs": 1, "latent_density": None, "random_state": 0}
+
+
+def tiny(estimator, n_components):
+    """A model with small networks."""
+    params = {"hidden_layer_sizes": (8,), "conv_channels": (2,)}
+    taken = {
+        n: v for n, v in params.items() if n in inspect.signature(estimator).parameters
+    }
+    return estimator(n_components, **taken, **ONE_EPOCH)
+
+
+def as_samples(estimator, X):
+    """Flat samples for dense networks, 8 x 8 images for convolutional ones."""
+    is_dense = "conv_channels" not in inspect.signature(estimator).parameters
+    return X if is_dense else X.reshape(-1, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    return StandardScaler().fit_transform(load_breast_cancer().data)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95, np.float32(0.99), np.float64(0.999)])
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_share_of_the_variance_gives_as_many_components_as_pca(cancer, share, init):
+    ae = DenseAutoencoder(share, hidden_layer_sizes=8, init=init, **ONE_EPOCH)
+    expected = PCA(float(share), svd_solver="full").fit(cancer).n_components_
+    assert ae.fit(cancer).n_components_ == expected
+    assert type(ae.n_components_) is int
+    assert ae.transform(cancer).shape == (569, expected)
+    assert ae.get_params()["n_components"] is share
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_all_estimators_take_a_share_of_the_variance(digits, estimator):
+    X, ae = as_samples(estimator, digits), tiny(estimator, 0.95)
+    codes = ae.fit_transform(X)
+    assert ae.n_components_ == PCA(0.95).fit(digits).n_components_
+    assert codes.shape == (200, ae.n_components_)
+    assert len(ae.get_feature_names_out()) == ae.n_components_
+    again = clone(ae).fit_transform(X)
+    np.testing.assert_array_equal(again, codes)
+
+
+def test_a_share_is_of_all_columns_as_they_are(digits):
+    """Not of standardised columns: as for PCA, large ones count for more."""
+    X = digits * np.geomspace(1, 1e3, 64)
+    ae = DenseAutoencoder(0.9, hidden_layer_sizes=8, **ONE_EPOCH).fit(X)
+    assert ae.n_components_ == PCA(0.9).fit(X).n_components_
+    shifted = 1e6 + 1e-3 * X
+    assert clone(ae).fit(shifted).n_components_ == ae.n_components_
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("n_samples", [40, 100])
+def test_none_gives_as_many_components_as_samples_or_features(estimator, n_samples):
+    X = as_samples(estimator, np.random.default_rng(0).normal(size=(n_samples, 64)))
+    codes = tiny(estimator, None).fit_transform(X)
+    assert codes.shape == (n_samples, min(n_samples, 64))
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("case", ["constant columns", "equal columns", "one sample"])
+def test_none_counts_samples_and_features_of_degenerate_data_too(init, case):
+    X = np.random.default_rng(0).normal(size=(1 if case == "one sample" else 30, 6))
+    if case == "constant columns":
+        X[:, 2:] = 1
+    elif case == "equal columns":
+        X[:, 2:] = X[:, :1]
+    ae = DenseAutoencoder(None, hidden_layer_sizes=8, init=init, **ONE_EPOCH).fit(X)
+    assert ae.n_components_ == min(X.shape)
+
+
+@pytest.mark.parametrize("value", [0.5, None])
+def test_further_training_keeps_the_number_of_components(cancer, value):
+    params = {"hidden_layer_sizes": 8, **ONE_EPOCH}
+    first, rest = cancer[:20], cancer[20:]
+    for ae in (
+        DenseAutoencoder(value, **params).partial_fit(first).partial_fit(rest),
+        DenseAutoencoder(value, warm_start=True, **params).fit(first).fit(rest),
+    ):
+        assert (
+            ae.n_components_ == DenseAutoencoder(value, **params).fit(first).n_components_
+        )
+    fitted = ae.n_components_
+    with pytest.raises(ValueError, match=f"n_components={fitted + 1} is invalid in part"):
+        ae.set_params(n_components=fitted + 1).partial_fit(rest)
+    ae.set_params(n_components=fitted).partial_fit(rest)
+
+
+def test_without_further_training_the_number_is_found_again(cancer):
+    ae = DenseAutoencoder(0.9, hidden_layer_sizes=8, **ONE_EPOCH).fit(cancer)
+    assert ae.n_components_ > 2
+    assert (
+        ae.fit(cancer[:, :3]).n_components_ == PCA(0.9).fit(cancer[:, :3]).n_components_
+    )
+
+
+@pytest.mark.parametrize("estimator", [DenseAutoencoder, DenseVariationalAutoencoder])
+def test_auto_is_one_hidden_layer_as_wide_as_the_samples_are_many(estimator):
+    for n_samples, width in [(10, 128), (1_279, 128), (2_000, 200), (9_000, 512)]:
+        X = np.random.default_rng(0).normal(size=(n_samples, 3)).astype(np.float32)
+        ae = estimator(2, batch_size=1_000, **ONE_EPOCH).fit(X)
+        assert ae.hidden_layer_sizes_ == (width,)
+        assert ae.hidden_layer_sizes == "auto"
+
+
+def test_further_training_keeps_the_hidden_layers(cancer):
+    ae = DenseAutoencoder(2, **ONE_EPOCH).partial_fit(cancer).partial_fit(cancer[:50])
+    assert ae.hidden_layer_sizes_ == (512,)
+    assert ae.fit(cancer).hidden_layer_sizes_ == (128,)
+    ae = DenseAutoencoder(2, warm_start=True, **ONE_EPOCH).partial_fit(cancer)
+    assert ae.fit(cancer).hidden_layer_sizes_ == (512,)
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [(7, (7,)), ([8, 4], (8, 4)), (np.array([5]), (5,)), ((), ())],
+)
+def test_the_fitted_sizes_are_those_given(cancer, given, sizes):
+    ae = DenseAutoencoder(2, hidden_layer_sizes=given, **ONE_EPOCH).fit(cancer)
+    assert ae.hidden_layer_sizes_ == sizes

@@ -80,13 +80,17 @@ def test_saving_does_not_change_a_model(digits, all_weights):
     )
 
 
-def test_encoder_and_module_share_their_weights_in_a_copy(digits):
-    loaded = pickle.loads(pickle.dumps(small_dense().fit(digits)))
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_encoder_and_module_share_their_weights_in_a_copy(digits, init):
+    loaded = pickle.loads(pickle.dumps(small_dense(init=init).fit(digits)))
     assert loaded.encoder_ is loaded.module_.encoder
+    network, scales = loaded.encoder_.body, 1
+    if init == "pca":
+        network, scales = loaded.encoder_.body.network, loaded.encoder_.body.scales
     with torch.no_grad():
-        loaded.encoder_.body[-1].bias += 1
-    before = small_dense().fit_transform(digits)
-    np.testing.assert_allclose(loaded.transform(digits), before + 1, rtol=1e-6)
+        network[-1].bias += scales
+    before = small_dense(init=init).fit_transform(digits)
+    np.testing.assert_allclose(loaded.transform(digits), before + 1, rtol=1e-6, atol=1e-6)
 
 
 class Pickles(Callback):

@@ -13,7 +13,8 @@ from skae._training.schedules import one_cycle, training_length
         (1, 1, 200),  # 200 steps in any case
         (20, 20, 200),
         (133, 32, 50),
-        (1797, 44, 50),
+        (400, 50, 50),  # batches of an eighth
+        (1797, 100, 50),
         (30_000, 100, 13),  # 300 steps an epoch, about 4,000 in all
         (60_000, 100, 10),
         (400_000, 400, 10),

@@ -9,7 +9,8 @@ import torch
 from helpers import small_conv_variational, small_dense, small_dense_variational
 from scipy.stats import kstest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from skorch.callbacks import Callback, EpochScoring
 from torch.distributions import Laplace, Normal, kl_divergence
 from torch.nn import functional
@@ -149,15 +150,17 @@ def test_the_laplace_likelihood_learns_medians():
     np.testing.assert_allclose(of_median.reconstruct(X).mean(), 0, atol=0.3)
 
 
-def test_codes_follow_the_prior_unlike_those_of_a_plain_autoencoder(scaled_digits):
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_codes_follow_the_prior_unlike_those_of_a_plain_autoencoder(scaled_digits, init):
     params = {"n_components": 8, "hidden_layer_sizes": (64,), "max_epochs": 40}
+    params |= {"lr": 0.02, "init": init}
     vae = small_dense_variational(**params, n_flow_layers=0).fit(scaled_digits)
     mean, std = vae.posterior(scaled_digits)
     variances = mean.var(axis=0) + np.square(std).mean(
         axis=0
     )  # of random codes of all samples
     np.testing.assert_allclose(variances, 1, atol=0.25)
-    plain = small_dense(**params).fit_transform(scaled_digits)
+    plain = small_dense(**params | {"init": "random"}).fit_transform(scaled_digits)
     assert np.abs(plain.var(axis=0) - 1).max() > 1
 
 
@@ -189,8 +192,9 @@ def test_divergences_are_means_over_the_training_samples(make, digits, n_flow_la
     np.testing.assert_allclose(vae.kl_per_component_, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_collapsed_posterior_gives_a_warning(digits):
-    vae = small_dense_variational(beta=1e4, max_epochs=30)
+@pytest.mark.parametrize(("init", "max_epochs"), [("pca", 120), ("random", 30)])
+def test_a_collapsed_posterior_gives_a_warning(digits, init, max_epochs):
+    vae = small_dense_variational(beta=1e4, init=init, max_epochs=max_epochs)
     message = r"carries no information.*Lower beta=10000"
     with pytest.warns(exceptions.PosteriorCollapseWarning, match=message):
         vae.fit(digits)
@@ -332,7 +336,131 @@ def test_codes_are_random_in_training_with_other_steps_too(digits, case):
     assert len(set(vae.loss_curve_)) == 3
 
 
+# --- samples of tables and of images ----------------------------------------------------
+
+
+TABLES = [load_wine, load_breast_cancer, load_diabetes]
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return StandardScaler().fit_transform(load_wine().data)
+
+
+@pytest.mark.parametrize("load", TABLES)
+@pytest.mark.parametrize("n_components", [2, 32])
+def test_samples_of_tables_vary_as_the_data_do(load, n_components):
+    X = StandardScaler().fit_transform(load().data)
+    vae = DenseVariationalAutoencoder(n_components, random_state=0).fit(X)
+    ratios = vae.sample(5_000, random_state=0).std(axis=0) / X.std(axis=0)
+    assert 0.9 < ratios.mean() < 1.1
+    means = vae.inverse_transform(vae.sample_latent(5_000, random_state=0))
+    assert means.std(axis=0).mean() < ratios.mean()  # the rest is noise
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"), [("gaussian", "norm"), ("laplace", "laplace"), ("huber", "norm")]
+)
+def test_samples_of_tables_are_drawn_from_the_likelihood(wine, loss, kind):
+    vae = small_dense_variational(loss=loss, max_epochs=10).fit(wine)
+    codes = vae.sample_latent(5_000, random_state=0)
+    samples = vae.sample(5_000, random_state=0)
+    assert samples.dtype == np.float32
+    np.testing.assert_array_equal(samples, vae.sample(5_000, random_state=0))
+    noise = samples - vae.inverse_transform(codes)
+    np.testing.assert_allclose(noise.var(axis=0), vae.noise_variance_, rtol=0.2)
+    assert noise.var() == pytest.approx(vae.noise_variance_.mean(), rel=0.03)
+    standard = {"norm": 1, "laplace": 1 / np.sqrt(2)}[kind]  # the scale of variance 1
+    for column in (noise / np.sqrt(vae.noise_variance_)).T:
+        assert kstest(column, kind, args=(0, standard)).pvalue > 1e-4
+
+
+def test_the_density_of_a_table_is_that_of_random_codes(wine):
+    vae = small_dense_variational(max_epochs=10, latent_density="gaussian").fit(wine)
+    mean, std = vae.posterior(wine)
+    variances = mean.var(axis=0) + np.square(std).mean(axis=0)
+    assert (std.mean(axis=0) > 0.2).all()
+    drawn = vae.sample_latent(20_000, random_state=0)
+    np.testing.assert_allclose(drawn.var(axis=0), variances, rtol=0.25)
+    vae.fit_density(wine)
+    drawn = vae.sample_latent(20_000, random_state=0)
+    np.testing.assert_allclose(drawn.var(axis=0), variances, rtol=0.25)
+
+
+def test_a_plain_model_adds_no_noise(wine):
+    ae = small_dense().fit(wine)
+    codes = ae.sample_latent(9, random_state=0)
+    decoded = ae.inverse_transform(codes)
+    np.testing.assert_array_equal(ae.sample(9, random_state=0), decoded)
+
+
+@pytest.mark.parametrize("form", ["flat", "images", "dark images", "shaped"])
+def test_images_get_no_noise(digits, form):
+    """Neither do flat samples whose values are mostly near 0 and 1, as those of MNIST."""
+    make, params, X = small_conv_variational, {}, digits.reshape(-1, 8, 8)
+    if form == "flat":
+        make, X = small_dense_variational, digits
+    elif form == "dark images":
+        X = X - 5  # beyond the range of a sigmoid
+    elif form == "shaped":
+        params, X = {"image_shape": (8, 8)}, 3 * digits
+    vae = make(**params).fit(X)
+    is_scaled = form in ("flat", "images")
+    assert vae.output_activation_ == ("sigmoid" if is_scaled else "identity")
+    decoded = vae.inverse_transform(vae.sample_latent(9, random_state=0))
+    np.testing.assert_array_equal(vae.sample(9, random_state=0), decoded)
+    assert vae.noise_variance_.shape == (64,)
+
+
+def test_columns_scaled_to_the_unit_interval_are_a_table(wine):
+    X = MinMaxScaler().fit_transform(wine)
+    vae = small_dense_variational(max_epochs=20).fit(X)
+    assert vae.output_activation_ == "identity"
+    samples = vae.sample(5_000, random_state=0)
+    assert 0.9 < (samples.std(axis=0) / X.std(axis=0)).mean() < 1.1
+
+
+def test_reconstructions_have_no_noise(wine):
+    vae = small_dense_variational().fit(wine)
+    decoded = vae.inverse_transform(vae.transform(wine))
+    np.testing.assert_allclose(vae.reconstruct(wine), decoded, atol=1e-5)
+    [path] = vae.interpolate(wine[:1], wine[1:2], 2)
+    np.testing.assert_allclose(path, vae.reconstruct(wine[:2]), atol=1e-5)
+
+
 # --- the flow of the prior ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_samples", [9_999, 10_000])
+def test_auto_has_a_flow_for_many_samples(n_samples):
+    X = np.random.default_rng(0).normal(size=(n_samples, 4)).astype(np.float32)
+    params = {"n_flow_layers": "auto", "batch_size": 1_000, "max_epochs": 1}
+    params |= {"latent_density": None}
+    vae = small_dense_variational(**params).fit(X)
+    has_flow = n_samples == 10_000
+    assert vae.n_flow_layers_ == (8 if has_flow else 0)
+    assert (vae.encoder_.flow is not None) is has_flow
+    assert vae.get_params()["n_flow_layers"] == "auto"
+
+
+def test_auto_has_a_flow_where_the_number_of_samples_is_not_known(digits):
+    vae = small_dense_variational(n_flow_layers="auto", latent_density=None)
+    for part in (digits[:100], digits[100:]):
+        assert vae.partial_fit(part).n_flow_layers_ == 8
+    assert vae.fit(digits).n_flow_layers_ == 0
+
+
+def test_a_warm_start_keeps_the_flow(digits):
+    params = {"n_flow_layers": "auto", "warm_start": True, "latent_density": None}
+    vae = small_dense_variational(**params).partial_fit(digits)
+    assert vae.fit(digits).n_flow_layers_ == 8
+
+
+def test_the_number_of_layers_is_that_of_the_parameter(digits):
+    for n_flow_layers in (0, 2, np.int64(3)):
+        vae = small_dense_variational(n_flow_layers=n_flow_layers).fit(digits)
+        assert vae.n_flow_layers_ == n_flow_layers
+        assert type(vae.n_flow_layers_) is int
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import skorch.callbacks
 from skae import ConvAutoencoder, DenseAutoencoder
 
 SETTINGS = {
+    "init": "random",
     "latent_activation": "sigmoid",
+    "output_activation": "sigmoid",
     "lr": recipes.LR,
     "lr_schedule": "constant",
     "batch_size": recipes.BATCH_SIZE,

@@ -1,4 +1,7 @@
-"""The two recipes that all peers train: the same layers, batches, rate and loss."""
+"""The two recipes that all peers train: the same layers, batches, rate and loss.
+
+They start from random weights. In skae, this is ``init="random"``.
+"""
 
 import itertools
 

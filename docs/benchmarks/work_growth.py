@@ -18,7 +18,9 @@ AXES = {
     "max_epochs": [1, 2, 4, 8, 16, 32, 64],
 }
 OVERRIDES = {"n_rows": {"n_features": 20, "max_epochs": 2}}
-BATCH_SIZE = 200  # "auto" would change it with the rows
+# "auto" would change these with the rows
+BATCH_SIZE = 200
+HIDDEN_LAYER_SIZES = (512,)
 PAGE = 4096
 
 
@@ -59,6 +61,7 @@ def measure(n_rows, n_features, n_components, max_epochs, repeats):
 
     autoencoder = DenseAutoencoder(
         n_components,
+        hidden_layer_sizes=HIDDEN_LAYER_SIZES,
         latent_density=None,
         batch_size=BATCH_SIZE,
         max_epochs=max_epochs,

@@ -12,6 +12,7 @@ from skae import ConvAutoencoder, DenseAutoencoder
 CHUNKS = tuple(2**k for k in range(7, 15))
 N_ROWS = {"dense": 60_000, "conv": 12_000}  # fewer where each takes longer
 N_ROWS_QUICK = 1_000
+HIDDEN_LAYER_SIZES = (512,)  # the default for all of MNIST
 ONE_ROW_SECONDS = 0.02  # of calls in a row, for each measurement of one row
 
 
@@ -19,7 +20,9 @@ def run(settings):
     X, _, image_shape = data.load(settings.dataset)
     few = X[:1000]
     models = {
-        "dense": DenseAutoencoder(max_epochs=1, device="cpu").fit(few),
+        "dense": DenseAutoencoder(
+            hidden_layer_sizes=HIDDEN_LAYER_SIZES, max_epochs=1, device="cpu"
+        ).fit(few),
         "conv": ConvAutoencoder(image_shape=image_shape, max_epochs=1, device="cpu").fit(
             few
         ),

@@ -12,21 +12,33 @@ CHUNK_BYTES = 16 * 2**20
 MEMORY_SHARE = 0.7
 
 
-def make_source(rows, device):
+def make_source(rows, device, standardizer=None):
     """Return the source of training batches: on the device, if the samples fit there.
 
     Parameters
     ----------
     rows : Rows
     device : torch.device
+    standardizer : Standardizer or None, default=None
+        Applied in float64 to samples that float32 cannot hold. Other samples stay as they
+        are.
 
     Returns
     -------
     ArraySource, DeviceSource, HostSource or StreamSource
     """
+    convert = None
+    if standardizer is not None and rows.dtype == torch.float64:
+        convert = standardizer.to_float32
+    source = _source(rows, device, convert)
+    source.is_standardized = convert is not None
+    return source
+
+
+def _source(rows, device, convert):
     if rows.streamed:
-        return StreamSource(rows, device)
-    array = rows.in_memory()
+        return StreamSource(rows, device, convert)
+    array = rows.in_memory(convert)
     if device.type == "cpu":
         return ArraySource(array)
     if device.type == "cuda":
@@ -53,7 +65,19 @@ def batch_sizes(n_rows, batch_size):
         yield rest
 
 
-class ArraySource:
+class Source:
+    """Base class of the sources of batches.
+
+    Attributes
+    ----------
+    is_standardized : bool
+        Whether the batches are standardised already.
+    """
+
+    is_standardized = False
+
+
+class ArraySource(Source):
     """Samples of a NumPy array, for training on the CPU.
 
     Parameters
@@ -83,7 +107,7 @@ class ArraySource:
             start = stop
 
 
-class DeviceSource:
+class DeviceSource(Source):
     """Samples on the training device, as one tensor.
 
     Parameters
@@ -107,7 +131,7 @@ class DeviceSource:
             yield self.tensor.index_select(0, batch).float()
 
 
-class HostSource:
+class HostSource(Source):
     """Samples in the CPU's memory that are too large for the device's.
 
     Parameters
@@ -137,7 +161,7 @@ class HostSource:
         yield from rebatched(chunks, len(index), batch_size, self.device)
 
 
-class StreamSource:
+class StreamSource(Source):
     """Samples that are read from a memory-mapped array or a file, chunk by chunk.
 
     In random order, the chunks are shuffled, and the rows within each.
@@ -146,11 +170,14 @@ class StreamSource:
     ----------
     rows : Rows
     device : torch.device
+    convert : callable, default=None
+        Maps float64 rows to float32 ones.
     """
 
-    def __init__(self, rows, device):
+    def __init__(self, rows, device, convert=None):
         self.rows = rows
         self.device = device
+        self.convert = convert
 
     def __len__(self):
         return len(self.rows)
@@ -174,16 +201,22 @@ class StreamSource:
                 within = index[(index >= start) & (index < stop)] - start
                 if not len(within):
                     continue
-            chunk, _ = self.rows.read(start, stop)
+            chunk = self._read(start, stop)
             within = permuted(within, len(chunk), generator)
             yield chunk if within is None else chunk.index_select(0, within)
+
+    def _read(self, start, stop):
+        if self.convert is None:
+            return self.rows.read(start, stop)[0]
+        chunk, _ = self.rows.read(start, stop, torch.float64)
+        return torch.from_numpy(self.convert(chunk.numpy()))
 
 
 class Batches:
     """Iterable of batches, in a new random order in each pass if there is a generator.
 
-    It yields each batch twice, as skorch's (input, target): the target of an autoencoder
-    is its input.
+    It yields pairs (input, target), as skorch expects. The target of an autoencoder is
+    its input, except that the output may be in other units.
 
     Parameters
     ----------
@@ -193,13 +226,16 @@ class Batches:
         Source of the random order; None keeps the order of the samples.
     index : torch.Tensor or None
         Indices of the samples; None for all.
+    as_pair : callable, default=None
+        Returns input and target for a batch of the source; None returns it twice.
     """
 
-    def __init__(self, source, batch_size, generator=None, index=None):
+    def __init__(self, source, batch_size, generator=None, index=None, as_pair=None):
         self.source = source
         self.batch_size = batch_size
         self.generator = generator
         self.index = index
+        self.as_pair = as_pair
         self.n_rows = len(source) if index is None else len(index)
 
     def __len__(self):
@@ -209,7 +245,7 @@ class Batches:
 
     def __iter__(self):
         for X in self.source.batches(self.index, self.batch_size, self.generator):
-            yield X, X
+            yield (X, X) if self.as_pair is None else self.as_pair(X)
 
 
 def permuted(index, n_rows, generator):

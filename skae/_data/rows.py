@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn import get_config
 
-# Types that torch supports and that are no larger than float32.
+# Types that torch supports and of which float32 holds all values.
 SMALL_TYPES = {np.dtype(name) for name in ("float32", "float16", "uint8", "int8", "bool")}
 
 # Neighbouring rows of out-of-core data that are read together for a subsample.
@@ -50,15 +50,16 @@ class Rows:
     n_features : int
         Number of elements of a sample.
     dtype : torch.dtype
-        Type of the results: float64 if the array has it, else float32.
+        Type of the results: float64 for numbers that float32 does not hold, such as
+        float64 and 64-bit integers, else float32.
     """
 
     def __init__(self, array, *, streamed=False):
         self.array = array
         self.streamed = streamed
         self.n_features = math.prod(array.shape[1:])
-        kind, size = np.dtype(array.dtype).kind, np.dtype(array.dtype).itemsize
-        self.dtype = torch.float64 if kind == "f" and size > 4 else torch.float32
+        fits = np.can_cast(array.dtype, np.float32)
+        self.dtype = torch.float32 if fits else torch.float64
         self._shape = tuple(array.shape)
 
     def __len__(self):
@@ -99,8 +100,10 @@ class Rows:
 
     def to_numpy(self):
         """Read all rows into a new float64 array (n_samples, n_features)."""
-        parts = [self.read(*part, torch.float64)[0].numpy() for part in self._parts()]
-        return np.concatenate(parts)
+        result = np.empty((len(self), self.n_features))
+        for start, stop in self._parts():
+            result[start:stop] = self.read(start, stop, torch.float64)[0].numpy()
+        return result
 
     def _parts(self):
         """Yield the first row, and the one after the last, of what is read at a time."""
@@ -108,13 +111,25 @@ class Rows:
         for start in range(0, len(self), n_rows):
             yield start, min(start + n_rows, len(self))
 
-    def in_memory(self):
+    def in_memory(self, convert=None):
         """Return all rows as one array of a type in `SMALL_TYPES`, else in float32.
 
         It shares the memory of X where possible, and must not be changed.
+
+        Parameters
+        ----------
+        convert : callable, default=None
+            Maps float64 rows to float32 ones; used if `dtype` is float64.
         """
         array = self.array.reshape(len(self), self.n_features)
-        return array if array.dtype in SMALL_TYPES else array.astype(np.float32)
+        if array.dtype in SMALL_TYPES:
+            return array
+        if convert is None or self.dtype != torch.float64:
+            return array.astype(np.float32)
+        result = np.empty(array.shape, dtype=np.float32)
+        for start, stop in self._parts():
+            result[start:stop] = convert(array[start:stop].astype(np.float64))
+        return result
 
     def subsample(self, n_rows, rng):
         """Return the sorted indices of about `n_rows` random rows, None for all rows.
@@ -154,8 +169,8 @@ class Rows:
             )
         rows = rows.reshape(len(rows), self.n_features)
         if rows.dtype not in SMALL_TYPES:
-            double = self.dtype == torch.float64
-            rows = rows.astype(np.float64 if double else np.float32, copy=False)
+            is_double = self.dtype == torch.float64
+            rows = rows.astype(np.float64 if is_double else np.float32, copy=False)
         if copy or not _is_torchs_layout(rows):
             rows = np.array(rows, order="C")
         return torch.from_numpy(rows)

@@ -4,7 +4,8 @@ In small networks, half of a training step is the overhead of autograd and of mo
 calls; in networks for MNIST it is 5 to 9%. The matrix products are those of autograd, in
 the same order.
 
-It is only used for the squared error of plain stacks of linear layers. Autograd is used
+It is only used for the squared error of plain stacks of linear layers, with or without
+a linear path beside them. Autograd is used
 wherever something could observe or change it: hooks on modules, parameters or the whole
 process, patched methods, subclasses, anomaly detection and saved-tensor hooks. `ENABLED`
 switches it off.
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from skae.nn.autoencoder import Autoencoder, Decoder, Encoder
+from skae.nn.linear_path import DecoderPath, EncoderPath, LinearPath, Standardizer
 from skae.nn.losses import ReconstructionLoss
 
 ENABLED = True
@@ -31,7 +33,8 @@ ACTIVATIONS = {
 
 # Types with a known `forward`. Networks with any other type are left to autograd.
 CONTAINERS = (Autoencoder, Encoder, Decoder, nn.Sequential)
-KNOWN_TYPES = {*CONTAINERS, *ACTIVATIONS, nn.Linear, nn.Identity}
+PATHS = (EncoderPath, DecoderPath, LinearPath, Standardizer)
+KNOWN_TYPES = {*CONTAINERS, *PATHS, *ACTIVATIONS, nn.Linear, nn.Identity}
 
 # Attributes of modules of these types apart from hooks. If any other one is not empty,
 # such as a patched method or the hooks of a later version of torch, autograd is used.
@@ -58,25 +61,65 @@ def manual_gradient(module, criterion):
     weights = list(module.parameters())
     if not all(map(_is_plain_parameter, weights)):
         return None
-    encoder, decoder = module.encoder, module.decoder
-    parts = [encoder.body, encoder.activation, decoder.body, criterion.activation]
-    layers = []
-    for part in parts:
-        layers += part if type(part) is nn.Sequential else [part]
+    encoder = _gradient_of(module.encoder.body, module.encoder.activation)
+    decoder = _gradient_of(module.decoder.body, criterion.activation)
+    if encoder is None or decoder is None:
+        return None
+    is_shared = len(weights) < encoder.n_weights + decoder.n_weights
+    return None if is_shared else DenseGradient(encoder, decoder)  # autograd sums
+
+
+def _gradient_of(body, activation):
+    """Return the gradient computation of a network, None if it is not known."""
+    if type(body) not in (EncoderPath, DecoderPath):
+        return _stack_gradient([body, activation])
+    network = _stack_gradient([body.network])
+    is_known = type(activation) is nn.Identity or type(activation) in ACTIVATIONS
+    is_random = getattr(body, "log_variances", None) is not None
+    if network is None or not is_known or is_random:
+        return None
+    kind = EncoderPathGradient if type(body) is EncoderPath else DecoderPathGradient
+    return kind(body, network, ACTIVATIONS.get(type(activation), IDENTITY))
+
+
+def _stack_gradient(parts):
+    """Return the gradient computation of linear layers and activations, or None."""
     steps = []
-    for layer in layers:
-        if type(layer) is nn.Linear and layer.bias is not None:
-            steps.append((layer, IDENTITY))
-        elif type(layer) in ACTIVATIONS and steps and steps[-1][1] is IDENTITY:
-            steps[-1] = (steps[-1][0], ACTIVATIONS[type(layer)])
-        elif type(layer) is not nn.Identity:
-            return None
-    is_shared = len(weights) < 2 * len(steps)  # autograd sums the gradients
-    return None if is_shared else DenseGradient(steps)
+    for part in parts:
+        for layer in part if type(part) is nn.Sequential else [part]:
+            if type(layer) is nn.Linear and layer.bias is not None:
+                steps.append((layer, IDENTITY))
+            elif type(layer) in ACTIVATIONS and steps and steps[-1][1] is IDENTITY:
+                steps[-1] = (steps[-1][0], ACTIVATIONS[type(layer)])
+            elif type(layer) is not nn.Identity:
+                return None
+    return StackGradient(steps) if steps else None
 
 
 class DenseGradient:
     """Compute the squared error and its gradient by the weights of dense layers.
+
+    Parameters
+    ----------
+    encoder, decoder : StackGradient, EncoderPathGradient or DecoderPathGradient
+    """
+
+    def __init__(self, encoder, decoder):
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @torch.no_grad()
+    def __call__(self, X, target, weight_of_batch=1.0):
+        """Return the loss of a batch; ``weight.grad`` is its gradient, weighted."""
+        output = self.decoder.forward(self.encoder.forward(X))
+        loss = functional.mse_loss(output, target)
+        gradient = (output - target).mul_(2 * weight_of_batch / X.numel())
+        self.encoder.backward(self.decoder.backward(gradient), by_input=False)
+        return loss
+
+
+class StackGradient:
+    """The gradient of linear layers with activations, one after the other.
 
     Parameters
     ----------
@@ -86,22 +129,92 @@ class DenseGradient:
 
     def __init__(self, steps):
         self.steps = [(layer.weight, layer.bias, *pair) for layer, pair in steps]
+        self.n_weights = 2 * len(steps)
 
-    @torch.no_grad()
-    def __call__(self, X, weight_of_batch=1.0):
-        """Return the loss of a batch; ``weight.grad`` is its gradient, weighted."""
+    def forward(self, X):
+        """Return the output, and keep the values that `backward` needs."""
         values = [X]  # the input of each layer, (batch, n_in)
         for weight, bias, activate, _ in self.steps:
             values.append(activate(torch.addmm(bias, values[-1], weight.t())))
-        loss = functional.mse_loss(values[-1], X)
-        gradient = (values[-1] - X).mul_(2 * weight_of_batch / X.numel())
+        self.values = values
+        return values[-1]
+
+    def backward(self, gradient, by_input=True):
+        """Set the gradients of the weights; return that of the input, if asked."""
+        values, self.values = self.values, None
         for number in reversed(range(len(self.steps))):
             weight, bias, _, backward = self.steps[number]
             gradient = backward(gradient, values[number + 1])  # (batch, n_out)
             weight.grad, bias.grad = gradient.t() @ values[number], gradient.sum(0)
-            if number:
+            if number or by_input:
                 gradient = gradient @ weight
-        return loss
+        return gradient
+
+
+class EncoderPathGradient:
+    """The gradient of an `EncoderPath` and its activation.
+
+    Parameters
+    ----------
+    path : EncoderPath
+    network : StackGradient
+    activation : tuple
+        An entry of `ACTIVATIONS`.
+    """
+
+    def __init__(self, path, network, activation):
+        self.weight, self.bias = path.linear.weight, path.linear.bias
+        self.scales, self.network = path.scales, network
+        self.activate, self.activation_backward = activation
+        self.n_weights = 2 + network.n_weights
+
+    def forward(self, X):
+        """Return the latent codes, and keep the values that `backward` needs."""
+        self.X = X
+        linear = torch.addmm(self.bias, X, self.weight.t())
+        codes = linear.add_(self.network.forward(X)).div_(self.scales)
+        self.codes = self.activate(codes)
+        return self.codes
+
+    def backward(self, gradient, by_input):
+        """Set the gradients of the weights."""
+        gradient = self.activation_backward(gradient, self.codes) / self.scales
+        self.weight.grad, self.bias.grad = gradient.t() @ self.X, gradient.sum(0)
+        self.network.backward(gradient, by_input)
+        self.X = self.codes = None
+
+
+class DecoderPathGradient:
+    """The gradient of a `DecoderPath` and its activation.
+
+    Parameters
+    ----------
+    path : DecoderPath
+    network : StackGradient
+    activation : tuple
+        An entry of `ACTIVATIONS`.
+    """
+
+    def __init__(self, path, network, activation):
+        self.weight, self.bias = path.linear.weight, path.linear.bias
+        self.scales, self.network = path.scales, network
+        self.activate, self.activation_backward = activation
+        self.n_weights = 2 + network.n_weights
+
+    def forward(self, codes):
+        """Return the reconstruction, and keep the values that `backward` needs."""
+        self.scaled = codes * self.scales
+        linear = torch.addmm(self.bias, self.scaled, self.weight.t())
+        self.output = self.activate(linear.add_(self.network.forward(codes)))
+        return self.output
+
+    def backward(self, gradient):
+        """Set the gradients of the weights; return that of the codes."""
+        gradient = self.activation_backward(gradient, self.output)
+        self.weight.grad, self.bias.grad = gradient.t() @ self.scaled, gradient.sum(0)
+        by_codes = (gradient @ self.weight).mul_(self.scales)
+        self.scaled = self.output = None
+        return by_codes.add_(self.network.backward(gradient))
 
 
 def _is_squared_error(criterion):

@@ -24,6 +24,7 @@ from skae._training.callbacks import (
 from skae._training.manual_gradient import manual_gradient
 from skae._training.optimizers import STEPS_BETWEEN_FLUSHES, flush_denormals
 from skae._training.precision import autocast, float32_products
+from skae._training.threads import is_small_step, one_thread
 from skae.exceptions import NonFiniteError, StopTraining
 from skae.nn.autoencoder import Autoencoder
 from skae.nn.copying import copy_module
@@ -46,11 +47,14 @@ class RowsDataset(Dataset):
     source : ArraySource, DeviceSource, HostSource or StreamSource
     index : torch.Tensor or None
         Indices of its samples in `source`; None for all.
+    standardizer : Standardizer or None, default=None
+        Maps the samples of a source that are standardised back to their units.
     """
 
-    def __init__(self, source, index=None):
+    def __init__(self, source, index=None, standardizer=None):
         self.source = source
         self.index = index
+        self.standardizer = standardizer
 
     def __len__(self):
         return len(self.source) if self.index is None else len(self.index)
@@ -58,7 +62,7 @@ class RowsDataset(Dataset):
     @property
     def X(self):
         """Samples in float32, (n_samples, n_features), read on access."""
-        return next(iter(Batches(self.source, max(len(self), 1), index=self.index)))[0]
+        return self._read(self.index, max(len(self), 1))
 
     y = X
 
@@ -66,8 +70,12 @@ class RowsDataset(Dataset):
         index = (
             torch.arange(len(self), device="cpu") if self.index is None else self.index
         )
-        [(row, _)] = Batches(self.source, 1, index=index[[number]])
-        return row[0], row[0]
+        row = self._read(index[[number]], 1)[0]
+        return row, row
+
+    def _read(self, index, n_rows):
+        X, _ = next(iter(Batches(self.source, n_rows, index=index)))
+        return self.standardizer.inverse(X) if self.source.is_standardized else X
 
 
 class AutoencoderNet(NeuralNet):
@@ -108,6 +116,8 @@ class AutoencoderNet(NeuralNet):
         Mean training loss of each full epoch; empty if training diverged.
     validation_loss_curve_ : list of float or None
         Mean validation loss after each full epoch; None without a validation set.
+    validation_index_ : ndarray of int or None
+        Sorted indices of the validation set in the last training.
     is_trained_ : bool
         Whether training ended without an exception.
     """
@@ -132,7 +142,7 @@ class AutoencoderNet(NeuralNet):
             module__encoder=encoder,
             module__decoder=decoder,
             module__corruption=corruption,
-            predict_nonlinearity=decoder.activation,
+            predict_nonlinearity=decoder.finish,
             train_split=None,
             **net_params,
         )
@@ -143,7 +153,7 @@ class AutoencoderNet(NeuralNet):
         self.max_grad_norm = max_grad_norm
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_epoch_ = None
+        self.saved_ = self.last_epoch_ = self.validation_index_ = None
         self.noise_source_ = self.noise_ = None
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
@@ -160,13 +170,17 @@ class AutoencoderNet(NeuralNet):
 
     # Training ---------------------------------------------------------------------
 
-    def train(self, rows, start=None):
+    def train(self, rows, start=None, *, index=None, epochs=None):
         """Train for all epochs, from the weights of another net if given.
 
         Parameters
         ----------
         rows : Rows
         start : AutoencoderNet, default=None
+        index : ndarray of int, default=None
+            Sorted indices of the samples to train on; None for all.
+        epochs : int, default=None
+            Number of epochs; None is the parameter `max_epochs`.
         """
         try:
             self.initialize()
@@ -181,16 +195,16 @@ class AutoencoderNet(NeuralNet):
             ) from error
         if start is not None:
             resume.start_from(self, start)
-        self._train(rows, self.max_epochs)
+        self._train(rows, self.max_epochs if epochs is None else epochs, index)
 
     def train_one_epoch(self, rows):
         """Train for one more epoch, on any samples."""
         self._train(rows, 1)
 
-    def _train(self, rows, epochs):
+    def _train(self, rows, epochs, index=None):
         self.is_trained_ = False
         try:
-            self._train_on_device(rows, epochs)
+            self._train_on_device(rows, epochs, index)
             self.is_trained_ = True
         except NonFiniteError:
             rows.range()  # raises, if the cause is that X has changed
@@ -211,18 +225,25 @@ class AutoencoderNet(NeuralNet):
         finally:
             self.use_last_epoch()
 
-    def _train_on_device(self, rows, epochs):
+    def _train_on_device(self, rows, epochs, index):
         device = torch.device(self.device)
         # Optimizers may create tensors on the default device, which the caller can set.
         is_default = torch.get_default_device().type == device.type
         with contextlib.nullcontext() if is_default else device:
-            dataset = RowsDataset(make_source(rows, device))
+            # Samples for outputs in a range such as [0, 1] are not far from 0.
+            standardizer = self.module_.decoder.standardizer
+            source = make_source(rows, device, standardizer)
+            index = None if index is None else torch.from_numpy(index)
+            dataset = RowsDataset(source, index, standardizer)
             if self.module_.is_random:
                 self.noise_source_ = on_device(self.generator_, device)
             self.notify("on_train_begin", X=dataset, y=None)
-            self.fit_loop(dataset, epochs=epochs)
+            with one_thread(is_small_step(self.module_, self.batch_size)):
+                self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
-            if self.user_callbacks():  # they may have changed weights
+            if (
+                self.user_callbacks() and self.loss_curve_
+            ):  # they may have changed weights
                 self._check_finite(self.loss_curve_[-1])
 
     def use_last_epoch(self):
@@ -263,7 +284,11 @@ class AutoencoderNet(NeuralNet):
         if self.shuffle:
             order = torch.randperm(len(order), generator=self.generator_, device="cpu")
         parts = order[: -self.n_held_out], order[-self.n_held_out :]
-        return tuple(RowsDataset(dataset.source, part.sort().values) for part in parts)
+        self.validation_index_ = parts[1].sort().values.numpy()
+        return tuple(
+            RowsDataset(dataset.source, part.sort().values, dataset.standardizer)
+            for part in parts
+        )
 
     def _run_epoch(self, batches, datasets, **fit_params):
         """Run one epoch; return whether a callback stops training."""
@@ -313,11 +338,12 @@ class AutoencoderNet(NeuralNet):
         self._set_training(training)
         step = self._choose_step() if training else self._validation_loss
         loss_sum, n_rows = 0.0, 0
-        for X, _ in iterator:
-            loss_sum = loss_sum + step(X).detach() * len(X)
+        for X, target in iterator:
+            loss_sum = loss_sum + step(X, target).detach() * len(X)
             n_rows += len(X)
         self.history.new_batch()
-        self.history.record_batch(f"{prefix}_loss", float(loss_sum) / n_rows)
+        mean_loss = self._in_units(float(loss_sum) / n_rows)
+        self.history.record_batch(f"{prefix}_loss", mean_loss)
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
@@ -339,9 +365,9 @@ class AutoencoderNet(NeuralNet):
             if manual is not None:
                 loss_with_gradient = manual
 
-        def step(X):
+        def step(X, target):
             def closure():
-                loss = loss_with_gradient(X, self._batch_weight(X))
+                loss = loss_with_gradient(X, target, self._batch_weight(X))
                 self._clip_gradient()
                 return loss
 
@@ -349,10 +375,10 @@ class AutoencoderNet(NeuralNet):
 
         return step
 
-    def _autograd(self, X, weight):
+    def _autograd(self, X, target, weight):
         """Compute the gradient of the weighted loss of a batch; return the loss."""
         self.optimizer_.zero_grad()
-        loss = self.criterion_(self.infer(X), X)
+        loss = self.criterion_(self.infer(X), target)
         (loss if weight == 1.0 else loss * weight).backward()
         return loss
 
@@ -372,7 +398,7 @@ class AutoencoderNet(NeuralNet):
         loss = self.get_loss(outputs, target, X=X, training=True)
         (loss * self._batch_weight(X)).backward()
         self._clip_gradient()
-        return {"loss": loss, "y_pred": outputs}
+        return {"loss": self._in_units(loss.detach()), "y_pred": outputs}
 
     def infer(self, x, **fit_params):
         """Return the outputs of the module in float32; in training, use `precision`."""
@@ -385,8 +411,20 @@ class AutoencoderNet(NeuralNet):
         return tuple(output.float() for output in outputs)
 
     @torch.no_grad()
-    def _validation_loss(self, X):
-        return self.criterion_(self.infer(X), X)
+    def _validation_loss(self, X, target):
+        return self.criterion_(self.infer(X), target)
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of a batch, if a callback has batch-level hooks."""
+        step = super().validation_step(batch, **fit_params)
+        return step | {"loss": self._in_units(step["loss"])}
+
+    def _in_units(self, loss):
+        """Return a loss for standardised samples in units of the data."""
+        standardizer = self.module_.decoder.standardizer
+        if standardizer is None:
+            return loss
+        return self.criterion_.in_units(loss, float(standardizer.scale))
 
     def _step_optimizer(self, step_fn):
         if self.lr_schedule is not None:
@@ -410,7 +448,27 @@ class AutoencoderNet(NeuralNet):
         generator = self.generator_ if training and self.shuffle else None
         if not isinstance(dataset, RowsDataset):
             dataset = self.get_dataset(dataset.X)
-        return Batches(dataset.source, int(self.batch_size), generator, dataset.index)
+        return Batches(
+            dataset.source,
+            int(self.batch_size),
+            generator,
+            dataset.index,
+            self._pairs(dataset.source),
+        )
+
+    def _pairs(self, source):
+        """Return the function from a batch of a source to input and target."""
+        standardize = self.module_.encoder.standardizer
+        if standardize is None or source.is_standardized:
+            return None
+        if self.module_.decoder.standardizer is None:
+            return lambda X: (standardize(X), X)
+
+        def standardized_twice(X):
+            X = standardize(X)
+            return X, X
+
+        return standardized_twice
 
     def get_dataset(self, X, y=None):
         """Return a data set of samples in memory, as given to `predict`."""
@@ -488,6 +546,7 @@ class AutoencoderNet(NeuralNet):
             "generator_": None,
             "saved_": resume.state_to_save(self),
             "last_epoch_": None,
+            "validation_index_": None,
             "noise_source_": None,
             "noise_": None,
         }

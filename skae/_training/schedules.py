@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 # Defaults of a training run, measured on tables and images:
 # docs/benchmarks/design_notes.md.
+STEPS_OF_SMALL = 8
 MIN_BATCH_SIZE = 32
 MAX_BATCH_SIZE = 100
 MAX_BATCH_SIZE_OF_MANY = 1000
@@ -36,6 +39,23 @@ def cosine(progress):
     return (1 + math.cos(math.pi * progress)) / 2
 
 
+# The share of samples that are held out to compare training with PCA, and at most how many.
+COMPARISON_SHARE = 0.2
+MAX_COMPARISON = 1000
+
+# With at most so many samples, the held-out ones are worth a second training with all.
+MAX_SAMPLES_TO_TRAIN_TWICE = 10_000
+
+
+def split(n_samples, rng):
+    """Return the sorted indices of samples to train on, and of those to hold out."""
+    n_held_out = min(math.ceil(COMPARISON_SHARE * n_samples), MAX_COMPARISON)
+    order = rng.permutation(n_samples)
+    if n_held_out == n_samples:
+        n_held_out = 0
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
 SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
 
 
@@ -47,7 +67,7 @@ def training_length(n_rows, batch_size, max_epochs):
     data sets get large batches, which make the overhead of a step negligible.
     """
     if batch_size == "auto":
-        batch_size = min(max(n_rows // 40, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+        batch_size = min(max(n_rows // STEPS_OF_SMALL, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
         of_many = min(n_rows // MAX_STEPS_OF_EPOCH, MAX_BATCH_SIZE_OF_MANY)
         batch_size = max(batch_size, of_many)
     if max_epochs == "auto":

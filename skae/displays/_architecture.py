@@ -135,8 +135,8 @@ class ArchitectureDisplay:
 
     def _lines(self):
         """Return (label, output shape, text about parameters, colour) of each bar."""
-        encoder = [_line(layer, BLUE) for layer in self.encoder]
-        decoder = [_line(layer, GREEN) for layer in self.decoder]
+        encoder = [_line(layer, BLUE) for layer in self.encoder if not layer.is_beside]
+        decoder = [_line(layer, GREEN) for layer in self.decoder if not layer.is_beside]
         return [
             ("input", (self.n_features,), "", GREY),
             *encoder,
@@ -180,8 +180,11 @@ class ArchitectureDisplay:
         ax.set_xlabel("width: log of the number of elements", fontsize=TEXT_SIZE)
         ax.tick_params(left=False)
         ax.spines[:].set_visible(False)
-        n_parameters = sum(layer.n_parameters for layer in self.encoder + self.decoder)
-        ax.set_title(f"{self.name}\n{n_parameters:,} parameters", fontsize=11)
+        layers = self.encoder + self.decoder
+        n_parameters = sum(layer.n_parameters for layer in layers)
+        n_beside = sum(layer.n_parameters for layer in layers if layer.is_beside)
+        beside = f"\n{n_beside:,} of them in linear paths" if n_beside else ""
+        ax.set_title(f"{self.name}\n{n_parameters:,} parameters{beside}", fontsize=11)
 
 
 def _line(layer, colour):

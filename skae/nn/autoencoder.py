@@ -23,18 +23,24 @@ class Encoder(nn.Module):
         Maps (batch, n_features) to (batch, n_components).
     activation : {"identity", "relu", "tanh", "sigmoid"}
         Applied to the output of `body`.
+
+    Attributes
+    ----------
+    standardizer : Standardizer or None
+        Applied to samples first; None for networks that take samples as they are.
     """
 
     is_random = False
 
     def __init__(self, body, activation):
         super().__init__()
+        self.register_module("standardizer", None)
         self.body = body
         self.activation = make_activation(activation)
         self.range = ACTIVATION_RANGES[activation]
 
     def forward(self, X):
-        return self.activation(self.body(X))
+        return self.activation(self.body(standardized(X, self)))
 
     def encode(self, X, generator=None):
         """Encode a batch in training.
@@ -42,6 +48,7 @@ class Encoder(nn.Module):
         Parameters
         ----------
         X : tensor of shape (batch, n_features)
+            Standardised samples.
         generator : torch.Generator, default=None
             Ignored, present for consistency with `GaussianEncoder`.
 
@@ -52,7 +59,7 @@ class Encoder(nn.Module):
         posterior : tuple
             Empty: the codes are not random.
         """
-        return self(X), ()
+        return self.activation(self.body(X)), ()
 
 
 class GaussianEncoder(nn.Module):
@@ -69,12 +76,18 @@ class GaussianEncoder(nn.Module):
     flow : CouplingFlow or None, default=None
         Maps latent codes to variables with a standard normal prior. None puts that
         prior on the codes themselves.
+
+    Attributes
+    ----------
+    standardizer : Standardizer or None
+        Applied to samples first; None for networks that take samples as they are.
     """
 
     is_random = True
 
     def __init__(self, body, flow=None):
         super().__init__()
+        self.register_module("standardizer", None)
         self.body = body
         self.flow = flow
         self.range = ACTIVATION_RANGES["identity"]
@@ -93,6 +106,9 @@ class GaussianEncoder(nn.Module):
         log_variance : tensor of shape (batch, n_components)
             Logarithms of the variances, from -20 to 20.
         """
+        return self._posterior(standardized(X, self))
+
+    def _posterior(self, X):
         mean, log_variance = self.body(X).chunk(2, dim=1)
         return mean, log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
@@ -105,6 +121,7 @@ class GaussianEncoder(nn.Module):
         Parameters
         ----------
         X : tensor of shape (batch, n_features)
+            Standardised samples.
         generator : torch.Generator, default=None
             Source of the random codes; None returns their means.
 
@@ -117,7 +134,7 @@ class GaussianEncoder(nn.Module):
             log-variances without a flow; with one, the transformed codes, the
             log-variances and the log-volumes of the transformation.
         """
-        mean, log_variance = self.posterior(X)
+        mean, log_variance = self._posterior(X)
         codes = mean
         if generator is not None:
             noise = torch.randn(
@@ -139,15 +156,28 @@ class Decoder(nn.Module):
         Maps (batch, n_components) to (batch, n_features).
     activation : {"identity", "relu", "tanh", "sigmoid"}
         Applied to the output of `body`.
+
+    Attributes
+    ----------
+    standardizer : Standardizer or None
+        Maps the output of `body` to units of the data; None if it is in these units.
     """
 
     def __init__(self, body, activation):
         super().__init__()
+        self.register_module("standardizer", None)
         self.body = body
         self.activation = make_activation(activation)
 
     def forward(self, codes):
-        return self.activation(self.body(codes))
+        return self.finish(self.body(codes))
+
+    def finish(self, output):
+        """Return the reconstruction for an output of `body`."""
+        output = self.activation(output)
+        if self.standardizer is None:
+            return output
+        return self.standardizer.inverse(output)
 
 
 class Autoencoder(nn.Module):
@@ -177,15 +207,23 @@ class Autoencoder(nn.Module):
     def forward(self, X, generator=None):
         """Return the values from which the loss is computed.
 
-        These are the output of the decoder before its activation, the latent codes and,
+        Samples are standardised already if the encoder has a `standardizer`. The values
+        are the output of the decoder before its activation, the latent codes and,
         for random codes, the values that `GaussianEncoder.encode` returns for the loss.
         """
         if generator is not None and self.corruption is not None:
-            X = self.corruption(X, generator)
+            X = self._corrupted(X, generator)
         else:
             X = X.clone()  # a network may change its input, which is the target too
         codes, posterior = self.encoder.encode(X, generator)
         return (self.decoder.body(codes), codes, *posterior)
+
+    def _corrupted(self, X, generator):
+        """Corrupt samples in the units of the data, in which noise is given."""
+        standardizer = self.encoder.standardizer
+        if standardizer is None:
+            return self.corruption(X, generator)
+        return standardizer(self.corruption(standardizer.inverse(X), generator))
 
     def reconstruct(self, X):
         """Return the reconstructions of a batch.
@@ -201,9 +239,19 @@ class Autoencoder(nn.Module):
         return self.decoder(self.encoder(X))
 
 
+def standardized(X, encoder):
+    """Return samples as the body of an encoder takes them."""
+    return X if encoder.standardizer is None else encoder.standardizer(X)
+
+
 def squared_errors(X, encoder, decoder):
     """Return the mean squared reconstruction error of each sample, (batch,)."""
     return (decoder(encoder(X.clone())) - X).square().mean(dim=1)
+
+
+def absolute_errors(X, encoder, decoder):
+    """Return the mean absolute reconstruction error of each sample, (batch,)."""
+    return (decoder(encoder(X.clone())) - X).abs().mean(dim=1)
 
 
 def posterior_parameters(X, encoder):

@@ -21,6 +21,10 @@ LATENT_PENALTIES = {"l1": torch.abs, "l2": torch.square}
 MIN_VARIANCE_RATIO = 1e-6
 
 
+# The power of the units of the data in each loss.
+POWERS = {"squared_error": 2, "absolute_error": 1, "huber": 2, "binary_cross_entropy": 0}
+
+
 class ReconstructionLoss(nn.Module):
     """Mean reconstruction error over all elements of a batch.
 
@@ -37,6 +41,7 @@ class ReconstructionLoss(nn.Module):
     def __init__(self, loss, output_activation):
         super().__init__()
         self.error = LOSSES[loss]
+        self.power = POWERS[loss]
         takes_logits = loss == "binary_cross_entropy"
         self.activation = make_activation(
             "identity" if takes_logits else output_activation
@@ -46,6 +51,10 @@ class ReconstructionLoss(nn.Module):
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         raw, *_ = outputs
         return self.error(self.activation(raw), X)
+
+    def in_units(self, loss, scale):
+        """Return the loss in units of the data for that of data divided by `scale`."""
+        return loss * scale**self.power
 
 
 class LearnedScaleLoss(nn.Module):
@@ -79,6 +88,10 @@ class LearnedScaleLoss(nn.Module):
             return (1 + math.log(2 * math.pi) + variance.log()) / 2
         scale = functional.l1_loss(y, X) + least.sqrt()
         return 1 + math.log(2) + scale.log()
+
+    def in_units(self, loss, scale):
+        """Return the loss in units of the data for that of data divided by `scale`."""
+        return loss + math.log(scale)
 
 
 class LatentPenalty(nn.Module):
@@ -159,6 +172,10 @@ class CombinedLoss(nn.Module):
         for term in self.terms:
             loss = loss + term(outputs)
         return loss
+
+    def in_units(self, loss, scale):
+        """Return the loss in units of the data for that of data divided by `scale`."""
+        return self.reconstruction.in_units(loss, scale)
 
 
 def combine_losses(reconstruction, terms):

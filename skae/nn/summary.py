@@ -11,8 +11,9 @@ from torch import nn
 
 from skae._random import DrawFrom
 from skae.nn.autoencoder import Decoder, Encoder
+from skae.nn.linear_path import LinearPath, Standardizer
 
-NO_LAYERS = nn.Identity | nn.Sequential | nn.ModuleList | nn.ModuleDict
+NO_LAYERS = nn.Identity | nn.Sequential | nn.ModuleList | nn.ModuleDict | Standardizer
 
 # Descriptions of modules, with the names and shapes of the weights they are valid for.
 _described = weakref.WeakKeyDictionary()
@@ -33,19 +34,22 @@ class Layer:
         Number of its parameters, without those of an earlier layer.
     is_shared : bool
         Whether an earlier layer has all of its parameters.
+    is_beside : bool, default=False
+        Whether it is the linear map beside the network, not one of its layers.
     """
 
     kind: str
     shape: tuple[int, ...] | None
     n_parameters: int
     is_shared: bool
+    is_beside: bool = False
 
 
 def describe(estimator):
     """Return the layers of a fitted autoencoder, in the order of the forward pass.
 
-    Parts with parameters that are not used in the forward pass, such as the flow of a
-    variational encoder, come last.
+    The linear map beside a network comes after it. Parts with parameters that are not
+    used in the forward pass, such as the flow of a variational encoder, come last.
 
     Parameters
     ----------
@@ -81,9 +85,13 @@ def count_parameters(module):
 
 
 def output_shapes(layers):
-    """Return the output shapes of the layers that have parameters."""
+    """Return the output shapes of a network's layers that have parameters."""
     weighted = (layer for layer in layers if layer.n_parameters or layer.is_shared)
-    return [layer.shape for layer in weighted if layer.shape is not None]
+    return [
+        layer.shape
+        for layer in weighted
+        if layer.shape is not None and not layer.is_beside
+    ]
 
 
 def shape_text(shape):
@@ -130,10 +138,13 @@ def _network_rows(name, source, n_inputs, layers):
 
 def _layers(network, n_inputs, counted):
     """Return the layers of a network; `counted` holds the ids of counted parameters."""
-    layers, used = [], set()
+    layers, beside, used = [], [], set()
     for module, shape in _forward_pass(network, n_inputs):
         used.update(id(part) for part in [module, *_within(module)])
         layer = _layer(module, shape, counted)
+        if layer.is_beside:
+            beside.append(layer)
+            continue
         last = layers[-1] if layers else None
         has_parameters = layer.n_parameters or layer.is_shared
         if last is not None and not has_parameters and last.shape == shape:
@@ -141,7 +152,8 @@ def _layers(network, n_inputs, counted):
             layers[-1] = dataclasses.replace(last, kind=kind)
         else:
             layers.append(layer)
-    return layers + [_layer(module, None, counted) for module in _unused(network, used)]
+    unused = [_layer(module, None, counted) for module in _unused(network, used)]
+    return layers + beside + unused
 
 
 def _forward_pass(network, n_inputs):
@@ -209,6 +221,8 @@ def _layer(module, shape, counted):
     new = {id(weight): weight.numel() for weight in weights if id(weight) not in counted}
     counted.update(new)
     is_shared = bool(weights) and not new
+    if isinstance(module, LinearPath):
+        return Layer("linear path", shape, sum(new.values()), is_shared, True)
     return Layer(_kind(module), shape, sum(new.values()), is_shared)
 
 

@@ -1,0 +1,290 @@
+"""The linear path: a linear map beside a network, so that training starts at PCA.
+
+Data are standardised first: less the mean of each column, divided by one scale for all
+columns, which keeps the meaning of the squared error.
+"""
+
+import copy
+import dataclasses
+
+import numpy as np
+import torch
+from torch import nn
+
+# The smallest scale that float32 can divide by.
+MIN_SCALE = 1e-30
+
+# Means are kept off the ends of an output activation's range by this share of it.
+MIN_DISTANCE = 0.02
+
+# A sigmoid starts as a line of this slope, in logits, through each column's mean. It is
+# steeper than the sigmoid's own tangent at 1/2, 4, since data such as images are mostly
+# near 0 or 1.
+SIGMOID_SLOPE = 6.0
+
+# Latent activations start as near to a line as their range allows. From a variable t of
+# variance 1, they compute activation(gain * t + shift), which is near (t - center) /
+# slope.
+LATENT_LINES = {
+    "identity": (1.0, 0.0, 1.0, 0.0),
+    "relu": (1.0, 2.0, 1.0, -2.0),
+    "tanh": (0.5, 0.0, 2.0, 0.0),
+    "sigmoid": (1.0, 0.0, 4.0, -2.0),
+}
+
+
+# Layers of which the weights can be set to zero.
+LAYERS = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PrincipalAxes:
+    """Mean, scale and principal axes of the data, all in float64.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        Means of the columns, in units of the data.
+    scale : float
+        Root of the mean variance of the columns; 1 if no column varies.
+    axes : ndarray of shape (n_axes, n_features)
+        Principal axes, of length 1.
+    stds : ndarray of shape (n_axes,)
+        Standard deviations along the axes, for data divided by `scale`; positive.
+    noise_variance : float
+        Mean variance of the components that are left out, for data divided by `scale`.
+    """
+
+    mean: np.ndarray
+    scale: float
+    axes: np.ndarray
+    stds: np.ndarray
+    noise_variance: float
+
+    def padded(self, n_components):
+        """Return axes and standard deviations for a number of components.
+
+        Missing axes are zero, with the least standard deviation of the others.
+        """
+        n_missing = n_components - len(self.stds)
+        least = self.stds[-1] if len(self.stds) else 1.0
+        axes = np.pad(self.axes, ((0, n_missing), (0, 0)))
+        return axes, np.append(self.stds, np.full(n_missing, least))
+
+
+class Standardizer(nn.Module):
+    """Subtract the means of the columns, and divide by one scale.
+
+    The means are stored as sums of two numbers. The differences are therefore precise in
+    float32, too, for data that are far from 0.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+    scale : float
+    """
+
+    def __init__(self, mean, scale):
+        super().__init__()
+        mean = torch.tensor(mean, dtype=torch.float64, device="cpu")
+        scale = torch.tensor(max(scale, MIN_SCALE), dtype=torch.float32, device="cpu")
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("mean_rest", (mean - mean.float()).float())
+        self.register_buffer("scale", scale)
+
+    def forward(self, X):
+        """Standardise samples."""
+        return ((X - self.mean) - self.mean_rest) / self.scale
+
+    def inverse(self, X):
+        """Map standardised samples back to units of the data."""
+        return torch.addcmul(self.mean_rest, X, self.scale) + self.mean
+
+    def to_float32(self, array):
+        """Standardise a NumPy array in float64; return it in float32."""
+        mean = self.mean.cpu().numpy().astype(np.float64) + self.mean_rest.cpu().numpy()
+        return ((array - mean) / float(self.scale)).astype(np.float32)
+
+
+class LinearPath(nn.Linear):
+    """The linear map beside a network."""
+
+
+class EncoderPath(nn.Module):
+    """A linear map plus a network, from standardised samples to latent codes.
+
+    Parameters
+    ----------
+    linear : LinearPath
+        From samples (batch, n_features) to (batch, n_components).
+    network : torch.nn.Module
+        From samples to (batch, n_components); for a variational encoder, to
+        (batch, 2 * n_components), of which the second half are log-variances.
+    scales : tensor of shape (n_components,)
+        The sum is divided by these. Training steps are therefore equally large for axes
+        of large and of small variance.
+    log_variances : tensor of shape (n_components,) or None, default=None
+        Initial log-variances of a variational encoder, to which the network adds.
+    """
+
+    def __init__(self, linear, network, scales, log_variances=None):
+        super().__init__()
+        self.linear = linear
+        self.network = network
+        self.register_buffer("scales", scales)
+        self.register_buffer("log_variances", log_variances)
+
+    def forward(self, X):
+        linear = self.linear(X)
+        added = self.network(X.clone())  # a network may change its input
+        if self.log_variances is None:
+            return (linear + added) / self.scales
+        added, log_variances = added.chunk(2, dim=1)
+        codes = (linear + added) / self.scales
+        return torch.cat([codes, self.log_variances + log_variances], dim=1)
+
+
+class DecoderPath(nn.Module):
+    """A linear map plus a network, from latent codes to standardised samples.
+
+    Parameters
+    ----------
+    linear : LinearPath
+        From codes, multiplied by `scales`, to samples (batch, n_features).
+    network : torch.nn.Module
+        From codes to samples.
+    scales : tensor of shape (n_components,)
+    """
+
+    def __init__(self, linear, network, scales):
+        super().__init__()
+        self.linear = linear
+        self.network = network
+        self.register_buffer("scales", scales)
+
+    def forward(self, codes):
+        linear = self.linear(codes * self.scales)
+        return linear + self.network(codes.clone())  # a network may change its input
+
+
+class Gain(nn.Module):
+    """Multiply each output by a number, which starts at zero.
+
+    Bachlechner et al. 2021, "ReZero is all you need: fast convergence at large depth".
+
+    Parameters
+    ----------
+    n_outputs : int
+    """
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_outputs))
+
+    def forward(self, X):
+        return X * self.weight
+
+
+def add_linear_path(
+    module, start, n_components, latent_activation, output_activation, noise=None
+):
+    """Make an autoencoder start at PCA: change its encoder and decoder in place.
+
+    Parameters
+    ----------
+    module : Autoencoder
+    start : PrincipalAxes
+    n_components : int
+    latent_activation, output_activation : str
+    noise : ndarray of shape (n_components,), default=None
+        Initial variances of random codes, between 0 and 1; None if codes are not random.
+    """
+    encoder, decoder = module.encoder, module.decoder
+    axes, stds = start.padded(n_components)
+    gain, shift, slope, center = LATENT_LINES[latent_activation]
+    # Random codes have variance 1 together with their noise.
+    shrinkage = 1.0 if noise is None else np.sqrt(1 - noise)
+    n_outputs = n_components * (1 if noise is None else 2)
+    log_variances = None if noise is None else torch.from_numpy(np.log(noise)).float()
+    encoder.standardizer = Standardizer(start.mean, start.scale)
+    encoder.body = EncoderPath(
+        _linear((axes.T * shrinkage).T, stds * shift / gain),
+        _starting_at_zero(encoder.body, len(start.mean), n_outputs, module),
+        torch.from_numpy(stds / gain).float(),
+        log_variances,
+    )
+    mean, scale = start.mean, start.scale
+    if output_activation == "identity":
+        decoder.standardizer = Standardizer(start.mean, start.scale)
+        mean, scale = np.zeros_like(mean), 1.0
+    bias, slopes = _output_line(output_activation, mean, scale)
+    axes = axes.T * shrinkage * slopes  # (n_features, n_components)
+    decoder.body = DecoderPath(
+        _linear(axes, bias + axes @ (stds * center)),
+        _starting_at_zero(decoder.body, n_components, len(start.mean), module),
+        torch.from_numpy(stds * slope).float(),
+    )
+
+
+def _output_line(activation, mean, scale):
+    """Return bias and slope of the line, before an activation, that starts it."""
+    if activation in ("identity", "relu"):
+        return mean, scale
+    low = -1.0 if activation == "tanh" else 0.0
+    width = 1.0 - low
+    share = ((mean - low) / width).clip(MIN_DISTANCE, 1 - MIN_DISTANCE)
+    logits = np.log(share / (1 - share))
+    # tanh(x) is 2 * sigmoid(2 * x) - 1.
+    return logits / width, SIGMOID_SLOPE * scale / width**2
+
+
+def _linear(weight, bias):
+    n_out, n_in = weight.shape
+    linear = LinearPath(n_in, n_out, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+        linear.bias.copy_(torch.from_numpy(bias))
+    return linear
+
+
+def _starting_at_zero(network, n_inputs, n_outputs, module):
+    """Return a network that returns zeros at first.
+
+    Its last layer is set to zero. Where this does not do it, for example because a
+    normalization follows, or the layer shares its weights, a `Gain` is appended.
+    """
+    layer = _last_layer(network)
+    if layer is not None and not _is_shared(layer, module):
+        before = copy.deepcopy(layer.state_dict())
+        for weights in layer.parameters(recurse=False):
+            nn.init.zeros_(weights)
+        if _returns_zeros(network, n_inputs):
+            return network
+        layer.load_state_dict(before)
+    return nn.Sequential(network, Gain(n_outputs))
+
+
+def _last_layer(network):
+    layers = [m for m in network.modules() if isinstance(m, LAYERS)]
+    return layers[-1] if layers else None
+
+
+def _is_shared(layer, module):
+    """Return whether another layer has the same weights, or they are computed."""
+    everywhere = [id(p) for _, p in module.named_parameters(remove_duplicate=False)]
+    own = [id(p) for p in layer.parameters()]
+    is_computed = "weight" not in layer._parameters
+    return is_computed or any(everywhere.count(number) > 1 for number in own)
+
+
+@torch.no_grad()
+def _returns_zeros(network, n_inputs):
+    values = torch.linspace(-1, 1, n_inputs, device="cpu")[None]
+    was_training = network.training
+    network.eval()
+    output = network(values)
+    network.train(was_training)
+    return not output.any() and bool(output.isfinite().all())
