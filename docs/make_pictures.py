@@ -1,4 +1,6 @@
-"""Save figures of the gallery for the README and the documentation, from MNIST.
+"""Save figures for the README and the documentation, from MNIST.
+
+Most of them are figures of the gallery.
 
 python docs/make_pictures.py                 # to docs/images; takes some minutes
 SKAE_GALLERY=digits python docs/make_pictures.py --out pictures
@@ -24,6 +26,10 @@ PICTURES = {
 }
 DOTS_PER_INCH = 150
 
+# The figure of the page "How it works".
+N_COMPONENTS = 32
+N_TEST = 1000
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -36,6 +42,7 @@ def main():
     sys.path.insert(0, str(EXAMPLES))
     for script, names in PICTURES.items():
         save_figures(script, names, out)
+    save_start_at_pca(out)
 
 
 def save_figures(script, names, out):
@@ -47,8 +54,62 @@ def save_figures(script, names, out):
     figures = [plt.figure(number) for number in plt.get_fignums()]
     for figure, name in zip(figures, names, strict=True):
         if name is not None:
-            figure.savefig(out / f"{name}.png", dpi=DOTS_PER_INCH)
-            print(out / f"{name}.png")
+            save(figure, name, out)
+
+
+def save_start_at_pca(out):
+    """Draw the error of test images after each epoch, for both values of `init`."""
+    import matplotlib.pyplot as plt
+    from gallery_data import load_images
+    from sklearn.decomposition import PCA
+
+    images = load_images()
+    X_test = images.X_test[:N_TEST]
+    pca = PCA(N_COMPONENTS, random_state=0).fit(images.X)
+    error_of_pca = mean_square(pca.inverse_transform(pca.transform(X_test)) - X_test)
+    figure, axes = plt.subplots(
+        1, 2, figsize=(8, 3.4), layout="constrained", sharex=True, sharey=True
+    )
+    for ax, output_activation in zip(axes, ("identity", "sigmoid"), strict=True):
+        for init, color in (("random", "#d55e00"), ("pca", "#0072b2")):
+            errors = errors_by_epoch(images, X_test, init, output_activation)
+            ax.plot(errors, color=color, marker=".", label=f'init="{init}"')
+        ax.axhline(error_of_pca, color="black", linestyle="--", label="PCA", zorder=0)
+        ax.set(xlabel="epoch", title=f'output_activation="{output_activation}"')
+    axes[0].set(ylabel="mean squared error\nof test images", yscale="log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter("")
+    axes[1].legend()
+    save(figure, "start_at_pca", out)
+
+
+def errors_by_epoch(images, X_test, init, output_activation):
+    """Train an autoencoder; return its test error before training and by epoch."""
+    from skae import DenseAutoencoder
+    from skae.callbacks import ReconstructionRecorder
+
+    n_epochs = images.epochs(mnist=20, digits=50)
+    ae = DenseAutoencoder(
+        N_COMPONENTS,
+        init=init,
+        output_activation=output_activation,
+        max_epochs=n_epochs,
+        latent_density=None,
+        callbacks=[ReconstructionRecorder(X_test, max_frames=n_epochs + 1)],
+        random_state=0,
+    ).fit(images.X)
+    recorder = dict(ae.callbacks_)["ReconstructionRecorder"]
+    return [mean_square(frame - X_test) for frame in recorder.reconstructions_]
+
+
+def mean_square(errors):
+    return float((errors**2).mean())
+
+
+def save(figure, name, out):
+    path = out / f"{name}.png"
+    figure.savefig(path, dpi=DOTS_PER_INCH)
+    print(path)
 
 
 if __name__ == "__main__":

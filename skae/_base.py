@@ -40,7 +40,7 @@ from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet
-from skae._training.threads import is_small_data, one_thread
+from skae._training.threads import SMALL_DATA, one_thread
 from skae._validation import (
     MAX_SIZE,
     check_parameters,
@@ -68,6 +68,10 @@ from skae.nn.summary import count_parameters, describe, output_shapes, table
 # in X, are usually a mistake.
 LARGE_NETWORK = 10**8
 LARGE_RATIO = 10
+
+# An improvement on n held-out samples counts if it is larger than its standard error by a
+# factor of 1 + FEW_SAMPLES / n.
+FEW_SAMPLES = 10
 
 # Training cannot reduce an error that is a smaller share of the variance.
 NEGLIGIBLE_ERROR = 1e-6
@@ -244,7 +248,7 @@ class BaseAutoencoder(
         start = fitted if partial or self.warm_start else None
         device = resolve_device(self.device)
         rows = self._check_training_data(X, reset=start is None)
-        with one_thread(is_small_data(rows)):
+        with one_thread(len(rows) * rows.n_features < SMALL_DATA):
             return self._train_on(rows, device, start, partial, return_codes)
 
     def _train_on(self, rows, device, start, partial, return_codes):
@@ -419,7 +423,8 @@ class BaseAutoencoder(
         net.train(rows, index=others)
         improvements = before - errors(compared)
         standard_error = improvements.std(ddof=1) / math.sqrt(len(improvements))
-        improves = improvements.mean() > standard_error
+        threshold = (1 + FEW_SAMPLES / len(improvements)) * standard_error
+        improves = improvements.mean() > threshold
         if improves:
             error = errors(squared_errors).mean()
             self._held_out_ratio = explained_variance_ratio(variances, error)
@@ -446,7 +451,12 @@ class BaseAutoencoder(
             criterion=self._make_loss(module),
             generator=generator,
             device=str(device),
-            **optimizers.optimizer_params(self.optimizer, self.weight_decay, device),
+            **optimizers.optimizer_params(
+                self.optimizer,
+                self.weight_decay,
+                device,
+                self.n_features_in_ if self.init == "pca" else None,
+            ),
             callbacks=copied,
             **settings,
         )
@@ -547,7 +557,7 @@ class BaseAutoencoder(
         self._n_features_out = self.n_components_
         self.explained_variance_ratio_ = self.noise_variance_ = None
         self.held_out_explained_variance_ratio_ = None
-        self.density_ = None
+        self.density_ = self._noise_std = None
         self._sampling_rng = make_random_state(self.random_state)
 
     def _measure_quality(self, rows, axes, *, warn):
@@ -556,6 +566,7 @@ class BaseAutoencoder(
         variances = X.var(axis=0)
         self.explained_variance_ratio_ = explained_variance_ratio(variances, errors)
         self.noise_variance_ = self._find_noise_variance(some_of(rows), X, errors)
+        self._variances = variances
         self.held_out_explained_variance_ratio_ = self._held_out_ratio
         if self._net.validation_index_ is not None:
             X_held_out, held_out_errors = self._errors_by_column(
@@ -972,8 +983,9 @@ class BaseAutoencoder(
         """Generate samples: draw latent codes from `density_` and decode them.
 
         Codes are clipped to the range of `latent_activation`. Variational models of
-        tables draw from the likelihood: they add noise of variance `noise_variance_`.
-        Models of images, or with an output activation, return the mean.
+        tables draw from the likelihood: they add noise of variance `noise_variance_`, and
+        more to columns that would else vary less than in the training samples. Models of
+        images, or with an output activation, return the mean.
 
         Parameters
         ----------
@@ -1166,7 +1178,7 @@ class BaseAutoencoder(
         if latent_density is not None:
             density = self._make_density(latent_density, rng)
             density.fit(codes)
-        self.density_, self._sampling_rng = density, rng
+        self.density_, self._sampling_rng, self._noise_std = density, rng, None
 
     def _fitted_density(self, method):
         check_is_fitted(self)

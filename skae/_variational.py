@@ -14,6 +14,7 @@ from skae._data.rows import Rows
 from skae._docstrings import document
 from skae._validation import integer, one_of, real
 from skae.densities import FlowPrior
+from skae.densities._draws import draw
 from skae.exceptions import PosteriorCollapseWarning, warn
 from skae.nn.autoencoder import (
     Autoencoder,
@@ -48,6 +49,9 @@ MIN_SAMPLES_OF_FLOW = 10_000
 
 # Bounds of the variances of random codes at the start of training.
 INITIAL_NOISE = (1e-4, 0.9)
+
+# Codes that are decoded to find the variance of samples without noise.
+N_DECODED = 2_000
 
 # A divergence below this, in nats, means that a component carries no information.
 COLLAPSE_THRESHOLD = 0.01
@@ -265,7 +269,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return self._codes_for_density(*self._posterior(rows), rng)
 
     def _codes_for_density(self, mean, std, rng):
-        """Return random codes if samples are drawn from the likelihood, else the means."""
+        """Return random codes if samples will have noise, else the means."""
         if not self._has_noise():
             return np.ascontiguousarray(mean)
         return mean + std * rng.standard_normal(std.shape).astype(std.dtype)
@@ -291,12 +295,26 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _add_noise(self, samples, rng):
         if not self._has_noise():
             return samples
-        std = np.sqrt(self.noise_variance_)
+        if self._noise_std is None:
+            self._noise_std = self._find_noise_std()
+        std = self._noise_std
         if self.loss == "laplace":  # its variance is 2 * scale ** 2
             noise = rng.laplace(0, std / np.sqrt(2), samples.shape)
         else:
             noise = rng.normal(0, std, samples.shape)
         return (samples + noise).astype(samples.dtype)
+
+    def _find_noise_std(self):
+        """Return the standard deviations of the noise in samples.
+
+        Decoded codes from a density may vary less than those of the training samples, for
+        example if codes with long tails are decoded nonlinearly.
+        """
+        rng = np.random.RandomState(0)
+        codes = draw(self.density_, N_DECODED, rng, self._n_features_out)
+        decoded, _ = self._run(Rows(codes.astype(np.float32)), [self.decoder_])
+        missing = self._variances - decoded.var(axis=0, dtype=np.float64)
+        return np.sqrt(np.maximum(self.noise_variance_, missing))
 
     def _divergence_per_component(self, mean, std):
         """Return the mean divergence of each component from the prior, in nats.
@@ -329,9 +347,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         by_pca = np.square(axes.stds).sum() / self.n_features_in_
         if self.explained_variance_ratio_ < MIN_SHARE_OF_PCA * by_pca:
             warn(
-                f"The reconstructions explain {self.explained_variance_ratio_:.0%} of the "
-                f"variance of X, those of PCA {by_pca:.0%} with as many components: most "
-                "of the latent code has collapsed to the prior. Lower beta="
+                f"The reconstructions explain {self.explained_variance_ratio_:.0%} of "
+                f"the variance of X, those of PCA {by_pca:.0%} with as many components: "
+                "most of the latent code has collapsed to the prior. Lower beta="
                 f"{float(self.beta):g}, or train longer.",
                 PosteriorCollapseWarning,
             )

@@ -88,7 +88,7 @@ class Session:
             self.estimator.set_params(batch_size=int(self.rng.integers(1, 14)))
         if self.chance(0.5):
             self.estimator.set_params(latent_density=self.pick(DENSITIES))
-        if self.chance(0.2):  # it may stay at PCA
+        if self.chance(0.3) and "beta" not in self.defaults:  # it may stay at PCA
             self.estimator.set_params(max_epochs="auto")
 
     def pick(self, options):

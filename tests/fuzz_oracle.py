@@ -303,7 +303,7 @@ def perform(estimator, call, environment):
                 expect(not call.unfitted, "comes from an unfitted estimator")
                 with warnings.catch_warnings(action="ignore"):
                     call.check(result)
-        except Fault as fault:
+        except (Fault, Hang) as fault:
             problems.append(f"result {fault}")
     if error is not None:
         problems += check_error(call, error, estimator)

@@ -280,7 +280,7 @@ PARAMETERS = {
         or_auto(integer(1)),
     ),
     "shuffle": ([True, False, np.bool_(True)], boolean),
-    "max_epochs": (["auto", 1, 2, np.uint8(2)], or_auto(integer(1))),
+    "max_epochs": ([1, 2, np.uint8(2)], or_auto(integer(1))),
     "max_grad_norm": ([None, 1.0, np.float16(0.1)], or_none(real(0, is_open=True))),
     "early_stopping": ([False, True, np.bool_(False)], boolean),
     "validation_fraction": (

@@ -115,8 +115,10 @@ def main():
     parser.add_argument("--rows", type=int, default=750)
     parser.add_argument("--only", help="names that contain this")
     options = parser.parse_args()
-    print("| table | training rows | columns | error / PCA's | trained | seconds |"
-          " variational / plain seconds | std of samples / of data |")
+    print(
+        "| table | training rows | columns | error / PCA's | trained | seconds |"
+        " variational / plain seconds | std of samples / of data |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     ratios = []
     for name, X in load_tables(options.tables).items():

@@ -241,9 +241,7 @@ class AutoencoderNet(NeuralNet):
             with one_thread(is_small_step(self.module_, self.batch_size)):
                 self.fit_loop(dataset, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
-            if (
-                self.user_callbacks() and self.loss_curve_
-            ):  # they may have changed weights
+            if self.loss_curve_ and self.user_callbacks():  # may have changed weights
                 self._check_finite(self.loss_curve_[-1])
 
     def use_last_epoch(self):

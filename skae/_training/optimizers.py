@@ -16,6 +16,16 @@ OPTIMIZERS = {
     "sgd": torch.optim.SGD,
 }
 
+# Optimizers that divide a gradient by its own size plus eps.
+ADAPTIVE = ("adam", "adamw", "nadam", "radam")
+
+# Where training starts at PCA, the gradient of the encoder is rounding at first, and that
+# of all weights if PCA is exact. Without a larger eps than torch's, 1e-8, these optimizers
+# take full steps along it. The gradient of the mean over the features is proportional to
+# 1 / n_features.
+EPS_OF_ONE_FEATURE = 1e-4
+MIN_EPS = 1e-8
+
 # One kernel for all weights, on the CPU as on a GPU.
 FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
@@ -40,14 +50,25 @@ def is_optimizer_class(value):
     )
 
 
-def optimizer_params(optimizer, weight_decay, device):
+def optimizer_params(optimizer, weight_decay, device, n_features=None):
     """Return skorch's parameters for an optimizer, given by name or as a class.
+
+    Parameters
+    ----------
+    optimizer : str, type or partial
+    weight_decay : float
+    device : torch.device
+    n_features : int, default=None
+        Number of features if training starts at PCA, else None.
 
     Raises
     ------
     ValueError
         If the optimizer has no weight decay, or a partial sets an option that skae sets.
     """
+    params = {}
+    if n_features is not None and optimizer in ADAPTIVE:
+        params["optimizer__eps"] = max(EPS_OF_ONE_FEATURE / n_features, MIN_EPS)
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
     name = _optimizer_class(optimizer).__name__
     options = getattr(optimizer, "keywords", {})
@@ -61,7 +82,7 @@ def optimizer_params(optimizer, weight_decay, device):
             f"optimizer is a partial of {name} with capturable=True, which requires a "
             "GPU, but training is on the CPU; remove capturable from the partial."
         )
-    params = {"optimizer": optimizer}
+    params["optimizer"] = optimizer
     if weight_decay:
         if "weight_decay" not in inspect.signature(optimizer).parameters:
             raise ValueError(

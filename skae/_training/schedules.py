@@ -39,7 +39,8 @@ def cosine(progress):
     return (1 + math.cos(math.pi * progress)) / 2
 
 
-# The share of samples that are held out to compare training with PCA, and at most how many.
+# The share of samples that are held out to compare training with PCA, and their largest
+# number.
 COMPARISON_SHARE = 0.2
 MAX_COMPARISON = 1000
 

@@ -33,11 +33,6 @@ def one_thread(condition):
             torch.set_num_threads(n_threads)
 
 
-def is_small_data(rows):
-    """Return whether `Rows` have few values."""
-    return len(rows) * rows.n_features < SMALL_DATA
-
-
 def is_small_step(module, batch_size):
     """Return whether a training step needs few multiplications.
 
