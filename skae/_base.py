@@ -30,6 +30,7 @@ from skae._output_range import (
 from skae._parameters import CommonParameters
 from skae._principal_axes import find_principal_axes
 from skae._quality import (
+    column_variances,
     explained_variance_ratio,
     some_of,
     warn_if_columns_are_lost,
@@ -258,20 +259,24 @@ class BaseAutoencoder(
         if partial:
             self._check_partial_fit(start, settings)
         axes = self._held_out_ratio = None
+        index, validation = self._choose_validation_set(rows, settings["n_held_out"])
         if partial and start is not None:
             self._net = resume.resumed(start, str(device), settings)
-            self._net.train_one_epoch(rows)
+            self._net.train_one_epoch(rows, index=index, validation=validation)
         else:
             self._choose_sizes(rows, keep=start is not None, partial=partial)
             if start is None and not partial and self._compares_with_pca():
                 self._train_or_stay_at_pca(rows, device)
             else:
-                axes = self._find_axes(rows)
+                axes = self._find_axes(rows, index)
                 self._net = self._build_net(device, settings, axes)
                 self._warn_if_large(self._net, rows)
-                self._net.train(rows, start)
+                self._net.train(rows, start, index=index, validation=validation)
         self._set_fitted_attributes()
-        self._measure_quality(rows, axes, warn=not partial)
+        self._measure_quality(rows, validation)
+        if not partial:
+            warn_if_columns_are_lost(self._variances, self._errors)
+            self._warn_about_reconstruction(axes)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
     def _use_last_epoch(self, fitted):
@@ -307,6 +312,13 @@ class BaseAutoencoder(
             wanted, self.loss, low, high, use_sigmoid
         )
         warn_out_of_range(low, high, self.output_activation_)
+
+    def _choose_validation_set(self, rows, n_held_out):
+        """Return the sorted indices of training samples and of the validation set."""
+        if not n_held_out:
+            return None, None
+        rng = make_random_state(self.random_state) if self.shuffle else None
+        return schedules.split(len(rows), n_held_out, rng)
 
     def _choose_sizes(self, rows, *, keep, partial):
         """Set the sizes that depend on the samples; a warm start keeps its own."""
@@ -385,7 +397,8 @@ class BaseAutoencoder(
         """
         rng = make_random_state(self.random_state)
         trains_twice = len(rows) <= schedules.MAX_SAMPLES_TO_TRAIN_TWICE
-        others, held_out = schedules.split(len(rows), rng)
+        n_held_out = schedules.comparison_size(len(rows))
+        others, held_out = schedules.split(len(rows), n_held_out, rng)
         axes = self._find_axes(rows, others)
         settings = self._training_settings(len(others), partial=False)
         trial = self._build_net(device, settings, axes, is_trial=trains_twice)
@@ -416,8 +429,8 @@ class BaseAutoencoder(
             return self._run(held_out, networks, function)[0].astype(np.float64)
 
         before, start = errors(compared), errors(squared_errors)
-        variances = held_out.to_numpy().var(axis=0)
-        self._held_out_ratio = explained_variance_ratio(variances, start.mean())
+        X = held_out.to_numpy()
+        self._held_out_ratio = explained_variance_ratio(X, start.mean())
         if start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2:
             return False
         net.train(rows, index=others)
@@ -427,7 +440,7 @@ class BaseAutoencoder(
         improves = improvements.mean() > threshold
         if improves:
             error = errors(squared_errors).mean()
-            self._held_out_ratio = explained_variance_ratio(variances, error)
+            self._held_out_ratio = explained_variance_ratio(X, error)
         return improves
 
     def _build_net(self, device, settings, axes, *, is_trial=False):
@@ -555,29 +568,23 @@ class BaseAutoencoder(
         self.n_iter_ = len(net.loss_curve_)
         self.device_ = net.device
         self._n_features_out = self.n_components_
-        self.explained_variance_ratio_ = self.noise_variance_ = None
+        self.explained_variance_ratio_ = self._noise_variance = None
         self.held_out_explained_variance_ratio_ = None
-        self.density_ = self._noise_std = None
+        self.density_ = self._noise_std = self._variances = self._errors = None
         self._sampling_rng = make_random_state(self.random_state)
 
-    def _measure_quality(self, rows, axes, *, warn):
+    def _measure_quality(self, rows, validation):
         """Set the attributes that describe the reconstruction of training samples."""
         X, errors = self._errors_by_column(rows)
-        variances = X.var(axis=0)
-        self.explained_variance_ratio_ = explained_variance_ratio(variances, errors)
-        self.noise_variance_ = self._find_noise_variance(some_of(rows), X, errors)
-        self._variances = variances
+        variances = column_variances(X)
+        self.explained_variance_ratio_ = explained_variance_ratio(X, errors)
+        noise_variance = self._find_noise_variance(some_of(rows), X, errors)
+        self._noise_variance = noise_variance.tolist()
+        self._variances, self._errors = variances, errors
         self.held_out_explained_variance_ratio_ = self._held_out_ratio
-        if self._net.validation_index_ is not None:
-            X_held_out, held_out_errors = self._errors_by_column(
-                rows.take(self._net.validation_index_)
-            )
-            self.held_out_explained_variance_ratio_ = explained_variance_ratio(
-                X_held_out.var(axis=0), held_out_errors
-            )
-        if warn:
-            warn_if_columns_are_lost(variances, errors)
-            self._warn_about_reconstruction(axes)
+        if validation is not None and len(validation) > 1:
+            held_out = self._errors_by_column(rows.take(validation))
+            self.held_out_explained_variance_ratio_ = explained_variance_ratio(*held_out)
 
     def _errors_by_column(self, rows):
         """Return some samples, and the mean squared error of each of their columns."""
@@ -770,6 +777,12 @@ class BaseAutoencoder(
     def decoder_(self) -> nn.Module:
         """Module from codes (batch, n_components) to flat samples (batch, n_features)."""
         return self.module_.decoder
+
+    @property
+    def noise_variance_(self) -> np.ndarray | None:
+        """Variance of the reconstruction errors in each column."""
+        check_is_fitted(self)
+        return None if self._noise_variance is None else np.array(self._noise_variance)
 
     @property
     def history_(self):

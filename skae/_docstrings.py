@@ -69,7 +69,8 @@ output_activation : str, default="auto"
 LOSS = """
 loss : str, default="squared_error"
     Reconstruction loss, averaged over all elements: "squared_error", "absolute_error",
-    "huber" (squared up to an error of 1, linear beyond) or "binary_cross_entropy" (for
+    "huber" (squared up to an error of 1, linear beyond; if samples are standardised by
+    `init`, 1 is their scale) or "binary_cross_entropy" (for
     values in [0, 1]).
 """
 

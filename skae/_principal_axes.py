@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
+from skae.exceptions import NonFiniteError
 from skae.nn.linear_path import PrincipalAxes
 
 # Samples from which the axes are computed, and their values together.
@@ -34,9 +35,16 @@ def find_principal_axes(rows, n_components, rng, index=None):
     n_values = MAX_VALUES_OF_STREAM if rows.streamed else MAX_VALUES
     n_samples = min(MAX_SAMPLES, max(n_values // rows.n_features, 2))
     X = rows.take(rows.subsample(n_samples, rng)).to_numpy()
-    mean = X.mean(axis=0)
-    X -= mean
-    scale = np.sqrt(np.vdot(X, X) / X.size)
+    with np.errstate(all="ignore"):
+        mean = X.mean(axis=0)
+        X -= mean
+        scale = np.sqrt(np.vdot(X, X) / X.size)
+    if not np.isfinite(scale):  # values are not checked under assume_finite
+        raise NonFiniteError(
+            "Training diverged before the first epoch: the variance of X is "
+            f"{scale:.5g}. Check X for NaN and infinite values, and scale it, for "
+            "example with StandardScaler."
+        )
     if scale <= MEAN_ROUNDING * np.spacing(np.abs(mean).max()):
         return PrincipalAxes(mean, 1.0, np.zeros((0, len(mean))), np.zeros(0), 0.0)
     X /= scale

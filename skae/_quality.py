@@ -1,5 +1,7 @@
 """How well a trained model reconstructs its training samples, column by column."""
 
+import math
+
 import numpy as np
 
 from skae.exceptions import ColumnScaleWarning, warn
@@ -13,6 +15,11 @@ MAX_VALUES = 2**22
 # in one unit.
 MAX_SCALE_RATIO = 10.0
 
+# Rounding in the mean of a constant column, in units of the spacing of its numbers, and
+# in reconstructions, relative to the largest value.
+ROUNDING = 100
+FLOAT32_ROUNDING = 1e-6
+
 # The share of columns that may be reconstructed worse than by their mean.
 MAX_LOST_SHARE = 0.5
 
@@ -23,17 +30,26 @@ def some_of(rows):
     return rows.take(rows.subsample(n_samples, np.random.RandomState(0)))
 
 
-def explained_variance_ratio(variances, squared_errors):
+def column_variances(X):
+    """Return the variance of each column, 0 if it is only rounding."""
+    rounding = ROUNDING * np.spacing(np.abs(X).max(axis=0))
+    variances = X.var(axis=0)
+    return np.where(variances > np.square(rounding), variances, 0.0)
+
+
+def explained_variance_ratio(X, squared_errors):
     """Return 1 less the share of the variance that is lost.
 
     Parameters
     ----------
-    variances, squared_errors : ndarray of shape (n_features,)
-        Variance and mean squared reconstruction error of each column.
+    X : ndarray of shape (n_samples, n_features)
+    squared_errors : float or ndarray of shape (n_features,)
+        Mean squared reconstruction error, or that of each column.
     """
-    total, lost = np.mean(variances), np.mean(squared_errors)
+    total, lost = np.mean(column_variances(X)), np.mean(squared_errors)
     if total == 0:
-        return 1.0 if lost == 0 else 0.0
+        is_exact = math.sqrt(lost) <= FLOAT32_ROUNDING * np.abs(X).max()
+        return 1.0 if is_exact else 0.0
     return float(1 - lost / total)
 
 

@@ -313,6 +313,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         rng = np.random.RandomState(0)
         codes = draw(self.density_, N_DECODED, rng, self._n_features_out)
         decoded, _ = self._run(Rows(codes.astype(np.float32)), [self.decoder_])
+        if self._variances is None:  # fit was interrupted
+            return np.zeros(decoded.shape[1])
         missing = self._variances - decoded.var(axis=0, dtype=np.float64)
         return np.sqrt(np.maximum(self.noise_variance_, missing))
 

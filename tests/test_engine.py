@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from helpers import Rates, press_ctrl_c, small_dense
 from observed import fingerprint
@@ -504,6 +505,18 @@ def test_networks_far_too_large_for_the_data_are_warned_of(
         small_dense(**params).fit(digits[:1])
     assert len(caught) == 1
     small_dense(**params).fit(digits)  # 12,800 values
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_values_that_are_not_checked_are_divergence(digits, init, value):
+    X = np.where(np.arange(200)[:, None] == 3, value, digits)
+    message = r"X contains|diverged"
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match=message),
+    ):
+        small_dense(init=init).fit(X)
 
 
 def test_networks_beyond_all_memory_are_an_error_that_names_them(digits):

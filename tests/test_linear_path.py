@@ -120,7 +120,7 @@ def test_a_share_of_the_variance_needs_as_many_components_as_in_pca(table, share
 def test_none_is_all_components(table, n_samples):
     X = table[:n_samples]
     ae = DenseAutoencoder(None, **START).fit(X)
-    assert ae.n_components_ == (12 if n_samples == 120 else 7)  # the rank
+    assert ae.n_components_ == min(X.shape)
     np.testing.assert_allclose(ae.reconstruct(X), X, atol=1e-5)
 
 
@@ -221,7 +221,7 @@ def test_own_networks_leave_pca_slowly_and_learn(table, name):
     for part in ("encoder_", "decoder_"):
         networks = [getattr(model, part).body.network for model in (start, ae)]
         before, after = (list(network.parameters())[-1] for network in networks)
-        assert (before - after).abs().max() > 1e-3
+        assert (before - after).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -139,7 +139,7 @@ def test_at_pca_the_held_out_share_is_that_of_pca():
     axes = rng.normal(size=(3, 12))
     X, X_new = (
         rng.normal(size=(n, 3)) @ axes + 0.5 * rng.normal(size=(n, 12))
-        for n in (500, 5_000)
+        for n in (4_000, 5_000)
     )
     ae = small_dense(n_components=3, max_epochs="auto").fit(X)
     assert ae.n_iter_ == 0
@@ -201,14 +201,15 @@ def test_scale_and_shift_do_not_change_the_share(table):
 
 
 @pytest.mark.parametrize(
-    ("load", "init"),
+    ("load", "init", "make"),
     [
-        (load_breast_cancer, "pca"),
-        (load_breast_cancer, "random"),
-        (load_wine, "random"),
+        (load_breast_cancer, "pca", small_dense),
+        (load_breast_cancer, "random", small_dense),
+        (load_breast_cancer, "random", small_dense_variational),
+        (load_wine, "random", small_dense),
+        (load_wine, "random", small_dense_variational),
     ],
 )
-@pytest.mark.parametrize("make", [small_dense, small_dense_variational])
 def test_columns_that_are_lost_are_counted_and_the_scaler_is_named(load, init, make):
     X = load().data
     with pytest.warns(ColumnScaleWarning, match="far apart.*StandardScaler") as caught:

@@ -98,7 +98,7 @@ def test_l1_gives_more_codes_near_zero(split, plains):
         codes = np.abs(ae.transform(X_test))
         return (codes < 0.01 * codes.max()).mean()
 
-    sparse = seeds(X, latent_penalty="l1", latent_penalty_weight=0.1)
+    sparse = seeds(X, latent_penalty="l1", latent_penalty_weight=1.0)
     shares = [
         np.mean([share_near_zero(ae) for ae in models]) for models in (plains, sparse)
     ]

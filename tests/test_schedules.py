@@ -26,7 +26,7 @@ def test_auto_makes_enough_steps_for_any_number_of_rows(n_rows, batch_size, max_
     assert training_length(n_rows, 1, 3) == (1, 3)
 
 
-@pytest.mark.parametrize("batch_size", [33, 10**30, 10**400])
+@pytest.mark.parametrize("batch_size", [33, 10**30, 10**400], ids=["33", "30", "400"])
 def test_a_batch_of_all_samples_has_one_step_per_epoch(batch_size):
     assert training_length(33, batch_size, "auto") == (33, 200)
 

@@ -73,6 +73,10 @@ class RowsDataset(Dataset):
         row = self._read(index[[number]], 1)[0]
         return row, row
 
+    def subset(self, index):
+        """Return the data set of the samples at sorted indices, an ndarray."""
+        return RowsDataset(self.source, torch.from_numpy(index), self.standardizer)
+
     def _read(self, index, n_rows):
         X, _ = next(iter(Batches(self.source, n_rows, index=index)))
         return self.standardizer.inverse(X) if self.source.is_standardized else X
@@ -99,8 +103,7 @@ class AutoencoderNet(NeuralNet):
     lr_schedule : callable or None
         Maps the fraction of completed steps to a factor of `lr`, both in [0, 1].
     n_held_out : int
-        Size of the validation set: drawn by the generator, or the last samples without
-        `shuffle`.
+        Size of the validation set.
     precision : {"float32", "tf32", "bfloat16"}
         Precision of the products in a training step.
     max_grad_norm : float or None
@@ -116,8 +119,6 @@ class AutoencoderNet(NeuralNet):
         Mean training loss of each full epoch; empty if training diverged.
     validation_loss_curve_ : list of float or None
         Mean validation loss after each full epoch; None without a validation set.
-    validation_index_ : ndarray of int or None
-        Sorted indices of the validation set in the last training.
     is_trained_ : bool
         Whether training ended without an exception.
     """
@@ -153,7 +154,7 @@ class AutoencoderNet(NeuralNet):
         self.max_grad_norm = max_grad_norm
         self.resumable = resumable
         self.generator_ = generator
-        self.saved_ = self.last_epoch_ = self.validation_index_ = None
+        self.saved_ = self.last_epoch_ = None
         self.noise_source_ = self.noise_ = None
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
@@ -170,7 +171,7 @@ class AutoencoderNet(NeuralNet):
 
     # Training ---------------------------------------------------------------------
 
-    def train(self, rows, start=None, *, index=None, epochs=None):
+    def train(self, rows, start=None, *, index=None, validation=None, epochs=None):
         """Train for all epochs, from the weights of another net if given.
 
         Parameters
@@ -179,6 +180,8 @@ class AutoencoderNet(NeuralNet):
         start : AutoencoderNet, default=None
         index : ndarray of int, default=None
             Sorted indices of the samples to train on; None for all.
+        validation : ndarray of int, default=None
+            Sorted indices of the validation set; None for no validation.
         epochs : int, default=None
             Number of epochs; None is the parameter `max_epochs`.
         """
@@ -195,16 +198,17 @@ class AutoencoderNet(NeuralNet):
             ) from error
         if start is not None:
             resume.start_from(self, start)
-        self._train(rows, self.max_epochs if epochs is None else epochs, index)
+        epochs = self.max_epochs if epochs is None else epochs
+        self._train(rows, epochs, index, validation)
 
-    def train_one_epoch(self, rows):
+    def train_one_epoch(self, rows, *, index=None, validation=None):
         """Train for one more epoch, on any samples."""
-        self._train(rows, 1)
+        self._train(rows, 1, index, validation)
 
-    def _train(self, rows, epochs, index=None):
+    def _train(self, rows, epochs, index, validation):
         self.is_trained_ = False
         try:
-            self._train_on_device(rows, epochs, index)
+            self._train_on_device(rows, epochs, index, validation)
             self.is_trained_ = True
         except NonFiniteError:
             rows.range()  # raises, if the cause is that X has changed
@@ -225,7 +229,7 @@ class AutoencoderNet(NeuralNet):
         finally:
             self.use_last_epoch()
 
-    def _train_on_device(self, rows, epochs, index):
+    def _train_on_device(self, rows, epochs, index, validation):
         device = torch.device(self.device)
         # Optimizers may create tensors on the default device, which the caller can set.
         is_default = torch.get_default_device().type == device.type
@@ -233,14 +237,23 @@ class AutoencoderNet(NeuralNet):
             # Samples for outputs in a range such as [0, 1] are not far from 0.
             standardizer = self.module_.decoder.standardizer
             source = make_source(rows, device, standardizer)
-            index = None if index is None else torch.from_numpy(index)
-            dataset = RowsDataset(source, index, standardizer)
+            dataset = RowsDataset(source, standardizer=standardizer)
+            train_set, validation_set = (
+                None if i is None else dataset.subset(i) for i in (index, validation)
+            )
             if self.module_.is_random:
                 self.noise_source_ = on_device(self.generator_, device)
+            if train_set is not None and validation_set is None:
+                dataset = train_set
             self.notify("on_train_begin", X=dataset, y=None)
             with one_thread(is_small_step(self.module_, self.batch_size)):
-                self.fit_loop(dataset, epochs=epochs)
-            self.notify("on_train_end", X=dataset, y=None)
+                self.fit_loop(
+                    dataset if train_set is None else train_set,
+                    validation_set,
+                    epochs=epochs,
+                )
+            if epochs:  # callbacks read the history
+                self.notify("on_train_end", X=dataset, y=None)
             if self.loss_curve_ and self.user_callbacks():  # may have changed weights
                 self._check_finite(self.loss_curve_[-1])
 
@@ -260,33 +273,24 @@ class AutoencoderNet(NeuralNet):
         self.last_epoch_ = self.noise_source_ = self.noise_ = None
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Run the epochs until they are complete or a callback stops training."""
-        train_set, validation_set = self._hold_out(X)
-        datasets = {"dataset_train": train_set, "dataset_valid": validation_set}
-        batches = self.get_iterator(train_set, training=True)
-        epochs = self.max_epochs if epochs is None else epochs
+        """Run the epochs until they are complete or a callback stops training.
+
+        Parameters
+        ----------
+        X, y : RowsDataset
+            Training samples, and the validation set, None if there is none.
+        epochs : int
+        """
+        datasets = {"dataset_train": X, "dataset_valid": y}
+        batches = self.get_iterator(X, training=True)
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress(epochs, self.verbose) as show:
+        with _progress(epochs, self.verbose and epochs) as show:
             for _ in range(epochs):
                 stops = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
                 if stops:
                     break
         return self
-
-    def _hold_out(self, dataset):
-        """Return the training set and the validation set, None if there is none."""
-        if not self.n_held_out:
-            return dataset, None
-        order = torch.arange(len(dataset), device="cpu")
-        if self.shuffle:
-            order = torch.randperm(len(order), generator=self.generator_, device="cpu")
-        parts = order[: -self.n_held_out], order[-self.n_held_out :]
-        self.validation_index_ = parts[1].sort().values.numpy()
-        return tuple(
-            RowsDataset(dataset.source, part.sort().values, dataset.standardizer)
-            for part in parts
-        )
 
     def _run_epoch(self, batches, datasets, **fit_params):
         """Run one epoch; return whether a callback stops training."""
@@ -544,7 +548,6 @@ class AutoencoderNet(NeuralNet):
             "generator_": None,
             "saved_": resume.state_to_save(self),
             "last_epoch_": None,
-            "validation_index_": None,
             "noise_source_": None,
             "noise_": None,
         }

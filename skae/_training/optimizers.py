@@ -20,8 +20,8 @@ OPTIMIZERS = {
 ADAPTIVE = ("adam", "adamw", "nadam", "radam")
 
 # Where training starts at PCA, the gradient of the encoder is rounding at first, and that
-# of all weights if PCA is exact. Without a larger eps than torch's, 1e-8, these optimizers
-# take full steps along it. The gradient of the mean over the features is proportional to
+# of all weights if PCA is exact. With torch's eps of 1e-8, these optimizers take full
+# steps along it. The gradient of a mean over the features is proportional to
 # 1 / n_features.
 EPS_OF_ONE_FEATURE = 1e-4
 MIN_EPS = 1e-8

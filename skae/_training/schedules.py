@@ -48,13 +48,24 @@ MAX_COMPARISON = 1000
 MAX_SAMPLES_TO_TRAIN_TWICE = 10_000
 
 
-def split(n_samples, rng):
-    """Return the sorted indices of samples to train on, and of those to hold out."""
+def comparison_size(n_samples):
+    """Return the number of samples by which training is compared with PCA."""
     n_held_out = min(math.ceil(COMPARISON_SHARE * n_samples), MAX_COMPARISON)
-    order = rng.permutation(n_samples)
-    if n_held_out == n_samples:
-        n_held_out = 0
-    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    return n_held_out if n_held_out < n_samples else 0
+
+
+def split(n_samples, n_held_out, rng):
+    """Return the sorted indices of samples to train on, and of those to hold out.
+
+    Parameters
+    ----------
+    n_samples, n_held_out : int
+    rng : RandomState or None
+        None holds the last samples out.
+    """
+    order = np.arange(n_samples) if rng is None else rng.permutation(n_samples)
+    n_others = n_samples - n_held_out
+    return np.sort(order[:n_others]), np.sort(order[n_others:])
 
 
 SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
@@ -72,7 +83,7 @@ def training_length(n_rows, batch_size, max_epochs):
         of_many = min(n_rows // MAX_STEPS_OF_EPOCH, MAX_BATCH_SIZE_OF_MANY)
         batch_size = max(batch_size, of_many)
     if max_epochs == "auto":
-        steps_per_epoch = math.ceil(n_rows / batch_size)
+        steps_per_epoch = -(-n_rows // batch_size)
         most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
         max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
     return min(int(batch_size), n_rows), int(max_epochs)

@@ -34,7 +34,7 @@ class Encoder(nn.Module):
 
     def __init__(self, body, activation):
         super().__init__()
-        self.register_module("standardizer", None)
+        self.standardizer = None
         self.body = body
         self.activation = make_activation(activation)
         self.range = ACTIVATION_RANGES[activation]
@@ -87,7 +87,7 @@ class GaussianEncoder(nn.Module):
 
     def __init__(self, body, flow=None):
         super().__init__()
-        self.register_module("standardizer", None)
+        self.standardizer = None
         self.body = body
         self.flow = flow
         self.range = ACTIVATION_RANGES["identity"]
@@ -165,7 +165,7 @@ class Decoder(nn.Module):
 
     def __init__(self, body, activation):
         super().__init__()
-        self.register_module("standardizer", None)
+        self.standardizer = None
         self.body = body
         self.activation = make_activation(activation)
 

@@ -4,7 +4,6 @@ Data are standardised first: less the mean of each column, divided by one scale 
 columns, which keeps the meaning of the squared error.
 """
 
-import copy
 import dataclasses
 
 import numpy as np
@@ -32,6 +31,9 @@ LATENT_LINES = {
     "sigmoid": (1.0, 0.0, 4.0, -2.0),
 }
 
+
+# Samples with which a network is probed.
+N_PROBED = 3
 
 # Layers of which the weights can be set to zero.
 LAYERS = (
@@ -253,18 +255,49 @@ def _linear(weight, bias):
 def _starting_at_zero(network, n_inputs, n_outputs, module):
     """Return a network that returns zeros at first.
 
-    Its last layer is set to zero. Where this does not do it, for example because a
-    normalization follows, or the layer shares its weights, a `Gain` is appended.
+    Its last layer is set to zero. Where the output is not proportional to the weights of
+    this layer, for example because a normalization follows, or where they are shared, a
+    `Gain` is appended instead.
     """
     layer = _last_layer(network)
-    if layer is not None and not _is_shared(layer, module):
-        before = copy.deepcopy(layer.state_dict())
-        for weights in layer.parameters(recurse=False):
-            nn.init.zeros_(weights)
-        if _returns_zeros(network, n_inputs):
-            return network
-        layer.load_state_dict(before)
+    if layer is None or _is_shared(layer, module):
+        return nn.Sequential(network, Gain(n_outputs))
+    before = [weights.detach().clone() for weights in layer.parameters()]
+    small, negative, zero = (
+        _scaled_output(network, n_inputs, layer, before, factor)
+        for factor in (0.01, -0.02, 0.0)
+    )
+    is_proportional = torch.allclose(negative, -2 * small, rtol=0.01, atol=1e-6)
+    if not zero.any() and is_proportional:
+        return network
+    _set_weights(layer, before, 1.0)
     return nn.Sequential(network, Gain(n_outputs))
+
+
+@torch.no_grad()
+def _set_weights(layer, values, factor):
+    for weights, value in zip(layer.parameters(), values, strict=True):
+        weights.copy_(value * factor)
+
+
+@torch.no_grad()
+def _scaled_output(network, n_inputs, layer, values, factor):
+    """Set a layer to scaled weights; return the network's output for some samples.
+
+    Normalizations are in training mode. Their running means are not changed.
+    """
+    _set_weights(layer, values, factor)
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    network.train()
+    for part in network.modules():
+        if isinstance(part, nn.modules.dropout._DropoutNd):
+            part.eval()
+    angles = torch.arange(N_PROBED * n_inputs, device="cpu").float()
+    output = network(angles.sin().reshape(N_PROBED, n_inputs))
+    for name, buffer in network.named_buffers():
+        buffer.copy_(buffers[name])
+    network.eval()
+    return output
 
 
 def _last_layer(network):
@@ -278,13 +311,3 @@ def _is_shared(layer, module):
     own = [id(p) for p in layer.parameters()]
     is_computed = "weight" not in layer._parameters
     return is_computed or any(everywhere.count(number) > 1 for number in own)
-
-
-@torch.no_grad()
-def _returns_zeros(network, n_inputs):
-    values = torch.linspace(-1, 1, n_inputs, device="cpu")[None]
-    was_training = network.training
-    network.eval()
-    output = network(values)
-    network.train(was_training)
-    return not output.any() and bool(output.isfinite().all())
