@@ -273,9 +273,8 @@ class BaseAutoencoder(
                 self._warn_if_large(self._net, rows)
                 self._net.train(rows, start, index=index, validation=validation)
         self._set_fitted_attributes()
-        self._measure_quality(rows, validation)
+        self._measure_quality(rows, validation, warn=not partial)
         if not partial:
-            warn_if_columns_are_lost(self._variances, self._errors)
             self._warn_about_reconstruction(axes)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
@@ -570,17 +569,22 @@ class BaseAutoencoder(
         self._n_features_out = self.n_components_
         self.explained_variance_ratio_ = self._noise_variance = None
         self.held_out_explained_variance_ratio_ = None
-        self.density_ = self._noise_std = self._variances = self._errors = None
+        self.density_ = self._noise_std = self._variances = None
         self._sampling_rng = make_random_state(self.random_state)
 
-    def _measure_quality(self, rows, validation):
+    def _measure_quality(self, rows, validation, *, warn):
         """Set the attributes that describe the reconstruction of training samples."""
         X, errors = self._errors_by_column(rows)
         variances = column_variances(X)
+        if warn:
+            warn_if_columns_are_lost(variances, errors)
         self.explained_variance_ratio_ = explained_variance_ratio(X, errors)
         noise_variance = self._find_noise_variance(some_of(rows), X, errors)
-        self._noise_variance = noise_variance.tolist()
-        self._variances, self._errors = variances, errors
+        # Lists: scikit-learn wants arrays among the attributes to be of the type of X.
+        self._noise_variance, self._variances = (
+            noise_variance.tolist(),
+            variances.tolist(),
+        )
         self.held_out_explained_variance_ratio_ = self._held_out_ratio
         if validation is not None and len(validation) > 1:
             held_out = self._errors_by_column(rows.take(validation))

@@ -315,7 +315,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         decoded, _ = self._run(Rows(codes.astype(np.float32)), [self.decoder_])
         if self._variances is None:  # fit was interrupted
             return np.zeros(decoded.shape[1])
-        missing = self._variances - decoded.var(axis=0, dtype=np.float64)
+        missing = np.array(self._variances) - decoded.var(axis=0, dtype=np.float64)
         return np.sqrt(np.maximum(self.noise_variance_, missing))
 
     def _divergence_per_component(self, mean, std):
