@@ -18,7 +18,13 @@ from skae import (
     _principal_axes,
 )
 from skae._data import rows
-from skae.nn.linear_path import Gain, PrincipalAxes, Standardizer
+from skae.nn.linear_path import (
+    DecoderPath,
+    EncoderPath,
+    Gain,
+    PrincipalAxes,
+    Standardizer,
+)
 
 # Some posteriors collapse in so few epochs.
 pytestmark = pytest.mark.filterwarnings(
@@ -348,6 +354,39 @@ def test_the_defaults_learn_as_well_at_any_scale(table):
     np.testing.assert_allclose(scaled, scaled[0], rtol=0.02)
 
 
+@pytest.mark.parametrize("n_times", [1, 8])
+def test_gaussian_noise_is_in_the_units_of_x(table, n_times):
+    """A scale that is a power of two changes no bit, if noise is scaled too."""
+    codes = [
+        small_dense(noise="gaussian", noise_level=level).fit_transform(X)
+        for X, level in ((table, 0.5), (8 * table, 0.5 * n_times))
+    ]
+    assert (codes[0] == codes[1]).all() == (n_times == 8)
+
+
+class Recorder(nn.Identity):
+    """Keeps the last batch of training."""
+
+    def forward(self, X):
+        if self.training:
+            self.batch = X.clone()
+        return X
+
+
+def test_masking_noise_sets_values_to_0_in_the_units_of_x(table):
+    class Own(BaseAutoencoder):
+        def _build_networks(self, n_features):
+            encoder = nn.Sequential(Recorder(), nn.Linear(n_features, 4))
+            return encoder, nn.Linear(4, n_features)
+
+    ae = Own(4, noise="masking", noise_level=0.5, max_epochs=1).fit(table + 100)
+    batch = ae.encoder_.body.network[0].batch
+    values = ae.encoder_.standardizer.inverse(batch)
+    is_masked = values.abs() < 1e-3
+    assert 0.4 < is_masked.float().mean() < 0.6
+    assert values[~is_masked].min() > 50
+
+
 # --- data without an answer ----------------------------------------------------
 
 RNG = np.random.default_rng(0)
@@ -561,3 +600,18 @@ def test_missing_axes_are_zero():
     assert stds.tolist() == [3, 2, 2, 2]
     none = PrincipalAxes(np.zeros(3), 1.0, np.zeros((0, 3)), np.zeros(0), 0.0)
     assert none.padded(2)[1].tolist() == [1, 1]
+
+
+class AddInPlace(nn.Module):
+    def forward(self, X):
+        return X.add_(1)
+
+
+@pytest.mark.parametrize("kind", [EncoderPath, DecoderPath])
+def test_a_network_that_works_in_place_does_not_change_the_input_of_a_path(kind):
+    path = kind(nn.Linear(3, 3), AddInPlace(), torch.ones(3))
+    X = torch.zeros(2, 3)
+    with torch.no_grad():
+        expected = path.linear(X) + 1
+        torch.testing.assert_close(path(X), expected)
+    assert not X.any()
