@@ -81,8 +81,9 @@ loss : str, default="gaussian"
     that it suits data of any scale (Rybkin et al. 2021). "laplace" does the same for
     Laplace-distributed errors, which gives sharper samples and larger squared errors.
     "binary_cross_entropy" is for values in [0, 1]. "squared_error" corresponds to normal
-    errors of variance 1/2, "absolute_error" to Laplace-distributed errors of scale 1;
-    "huber" is between these two.
+    errors of variance 1/2, "absolute_error" to Laplace-distributed errors of scale 1, in
+    units of the standardised samples if `init` standardises them; "huber" is between
+    these two.
 beta : float, default=1.0
     Weight of the divergence of the latent codes from the prior (Higgins et al. 2017).
     With 1 and a loss that is a negative log-likelihood, training maximizes the evidence
