@@ -15,7 +15,7 @@ from skae._variational import BaseVariationalAutoencoder
 from skae.nn.networks import dense_layers, layer_sizes
 
 # The "auto" size of the hidden layer: docs/benchmarks/design_notes.md.
-SAMPLES_PER_UNIT = 10
+SAMPLES_PER_UNIT = 16
 MIN_UNITS = 128
 MAX_UNITS = 512
 
@@ -90,7 +90,7 @@ class DenseAutoencoder(BaseAutoencoder):
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
         Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
-        with n_samples / 10 units, at least 128 and at most 512; with `partial_fit`, 512.
+        with n_samples / 16 units, at least 128 and at most 512; with `partial_fit`, 512.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -224,7 +224,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
         Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
-        with n_samples / 10 units, at least 128 and at most 512; with `partial_fit`, 512.
+        with n_samples / 16 units, at least 128 and at most 512; with `partial_fit`, 512.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.

@@ -19,11 +19,11 @@ max_epochs : int or "auto", default="auto"
     Number of passes over the training samples. "auto" makes about 4,000 training steps,
     but at least 10 and at most 50 epochs, and never fewer than 200 steps. With "auto",
     plain autoencoders are never much worse than PCA on new samples: `fit` first trains on
-    four fifths of the samples (with more than 5,000 samples, on all but 1,000), and
-    compares the errors on the others with those of PCA. If training does not improve them
-    by more than their standard error, the model stays at PCA. Otherwise, it is trained
-    once more on all samples if there are at most 10,000. This takes at most twice the
-    time. It is not done with ``init="random"``, `early_stopping`, `validation_fraction`,
+    four fifths of the samples, and compares the errors on the others with those of PCA.
+    If training does not improve them by more than their standard error, the model stays
+    at PCA. Otherwise, it is trained once more on all samples. This takes at most twice
+    the time. With more than 1,500 samples, a tenth and at most 1,000 are held out, and
+    the model is trained once. It is not done with ``init="random"``, `early_stopping`, `validation_fraction`,
     `noise`, `latent_penalty` or `warm_start` from a fitted model.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,

@@ -78,9 +78,9 @@ def test_a_number_is_one_hidden_layer(digits, init):
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "n_units"), [(20, 128), (1289, 128), (1500, 150), (6000, 512)]
+    ("n_samples", "n_units"), [(20, 128), (2063, 128), (2400, 150), (9000, 512)]
 )
-def test_the_hidden_layer_has_a_tenth_as_many_units_as_there_are_samples(
+def test_the_hidden_layer_has_a_sixteenth_as_many_units_as_there_are_samples(
     n_samples, n_units
 ):
     X = np.random.default_rng(0).random((n_samples, 3))
@@ -96,7 +96,7 @@ def test_the_hidden_layer_of_a_stream_has_512_units(digits):
 
 
 def test_a_warm_start_keeps_the_hidden_layer():
-    X = np.random.default_rng(0).random((1500, 3))
+    X = np.random.default_rng(0).random((2400, 3))
     ae = DenseAutoencoder(2, max_epochs=1, latent_density=None, warm_start=True).fit(X)
     assert ae.fit(X[:100]).hidden_layer_sizes_ == (150,)
 

@@ -289,7 +289,7 @@ def test_without_further_training_the_number_is_found_again(cancer):
 
 @pytest.mark.parametrize("estimator", [DenseAutoencoder, DenseVariationalAutoencoder])
 def test_auto_is_one_hidden_layer_as_wide_as_the_samples_are_many(estimator):
-    for n_samples, width in [(10, 128), (1_279, 128), (2_000, 200), (9_000, 512)]:
+    for n_samples, width in [(10, 128), (2_063, 128), (3_200, 200), (9_000, 512)]:
         X = np.random.default_rng(0).normal(size=(n_samples, 3)).astype(np.float32)
         ae = estimator(2, batch_size=1_000, **ONE_EPOCH).fit(X)
         assert ae.hidden_layer_sizes_ == (width,)

@@ -39,18 +39,19 @@ def cosine(progress):
     return (1 + math.cos(math.pi * progress)) / 2
 
 
-# The share of samples that are held out to compare training with PCA, and their largest
-# number.
+# With at most so many samples, a fifth is held out to compare training with PCA, and is
+# worth a second training with all. With more, it is a tenth, and at most a thousand.
+MAX_SAMPLES_TO_TRAIN_TWICE = 1500
 COMPARISON_SHARE = 0.2
+COMPARISON_SHARE_OF_MANY = 0.1
 MAX_COMPARISON = 1000
-
-# With at most so many samples, the held-out ones are worth a second training with all.
-MAX_SAMPLES_TO_TRAIN_TWICE = 10_000
 
 
 def comparison_size(n_samples):
     """Return the number of samples by which training is compared with PCA."""
-    n_held_out = min(math.ceil(COMPARISON_SHARE * n_samples), MAX_COMPARISON)
+    has_few = n_samples <= MAX_SAMPLES_TO_TRAIN_TWICE
+    share = COMPARISON_SHARE if has_few else COMPARISON_SHARE_OF_MANY
+    n_held_out = min(math.ceil(share * n_samples), MAX_COMPARISON)
     return n_held_out if n_held_out < n_samples else 0
 
 
