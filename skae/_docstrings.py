@@ -24,8 +24,8 @@ max_epochs : int or "auto", default="auto"
     at PCA. Otherwise, it is trained once more on all samples. This takes at most twice
     the time. With more than 1,500 samples, a tenth and at most 1,000 are held out, and
     the model is trained once. The comparison is not made with ``init="random"``,
-    `early_stopping`, `validation_fraction`, `noise`, `latent_penalty` or `warm_start` from
-    a fitted model, nor for variational models.
+    `early_stopping`, `validation_fraction`, `noise`, `latent_penalty` or `warm_start`
+    from a fitted model, nor for variational models.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
     else the CPU. If the device of a fitted model is not available, for example on
