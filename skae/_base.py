@@ -574,28 +574,25 @@ class BaseAutoencoder(
 
     def _measure_quality(self, rows, validation, *, warn):
         """Set the attributes that describe the reconstruction of training samples."""
-        X, errors = self._errors_by_column(rows)
+        some = some_of(rows)
+        X, errors = self._errors_by_column(some)
         variances = column_variances(X)
         if warn:
             warn_if_columns_are_lost(variances, errors)
         self.explained_variance_ratio_ = explained_variance_ratio(X, errors)
-        noise_variance = self._find_noise_variance(some_of(rows), X, errors)
         # Lists: scikit-learn wants arrays among the attributes to be of the type of X.
-        self._noise_variance, self._variances = (
-            noise_variance.tolist(),
-            variances.tolist(),
-        )
+        self._noise_variance = self._find_noise_variance(some, X, errors).tolist()
+        self._variances = variances.tolist()
         self.held_out_explained_variance_ratio_ = self._held_out_ratio
         if validation is not None and len(validation) > 1:
-            held_out = self._errors_by_column(rows.take(validation))
+            held_out = self._errors_by_column(some_of(rows.take(validation)))
             self.held_out_explained_variance_ratio_ = explained_variance_ratio(*held_out)
 
     def _errors_by_column(self, rows):
-        """Return some samples, and the mean squared error of each of their columns."""
-        some = some_of(rows)
-        X = some.to_numpy()
+        """Return the values of samples, and the mean squared error of each column."""
+        X = rows.to_numpy()
         with np.errstate(over="ignore"):  # larger than float32, if X is
-            return X, np.square(self._reconstruct_rows(some) - X).mean(axis=0)
+            return X, np.square(self._reconstruct_rows(rows) - X).mean(axis=0)
 
     def _fit_to_codes(self, rows, *, return_codes, warn):
         """Encode the training samples once, for the density and for `fit_transform`."""

@@ -272,7 +272,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         """Return random codes if samples will have noise, else the means."""
         if not self._has_noise():
             return np.ascontiguousarray(mean)
-        return mean + std * rng.standard_normal(std.shape).astype(std.dtype)
+        return random_codes(mean, std, rng)
 
     def _posterior(self, rows):
         both, _ = self._run(rows, [self.encoder_], posterior_parameters)
@@ -286,9 +286,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return self.image_shape_ is None and self.output_activation_ == "identity"
 
     def _find_noise_variance(self, rows, X, squared_errors):
-        mean, std = self._posterior(rows)
-        rng = np.random.RandomState(0)
-        codes = mean + std * rng.standard_normal(std.shape).astype(std.dtype)
+        codes = random_codes(*self._posterior(rows), np.random.RandomState(0))
         decoded, _ = self._run(Rows(codes), [self.decoder_])
         return np.square(decoded - X).mean(axis=0)
 
@@ -370,6 +368,21 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         paths = spherical_paths(prior.to_base(starts), prior.to_base(ends), shares)
         codes = prior.to_codes(paths.reshape(-1, paths.shape[2]))
         return codes.reshape(paths.shape).astype(starts.dtype)
+
+
+def random_codes(mean, std, rng):
+    """Draw a latent code for each sample from its distribution.
+
+    Parameters
+    ----------
+    mean, std : ndarray of shape (n_samples, n_components)
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components)
+    """
+    return mean + std * rng.standard_normal(std.shape).astype(std.dtype)
 
 
 def spherical_paths(starts, ends, shares):

@@ -151,12 +151,12 @@ class StackGradient:
         return gradient
 
 
-class EncoderPathGradient:
-    """The gradient of an `EncoderPath` and its activation.
+class PathGradient:
+    """A linear path beside a network, and the activation of their sum.
 
     Parameters
     ----------
-    path : EncoderPath
+    path : EncoderPath or DecoderPath
     network : StackGradient
     activation : tuple
         An entry of `ACTIVATIONS`.
@@ -167,6 +167,10 @@ class EncoderPathGradient:
         self.scales, self.network = path.scales, network
         self.activate, self.activation_backward = activation
         self.n_weights = 2 + network.n_weights
+
+
+class EncoderPathGradient(PathGradient):
+    """The gradient of an `EncoderPath` and its activation."""
 
     def forward(self, X):
         """Return the latent codes, and keep the values that `backward` needs."""
@@ -184,22 +188,8 @@ class EncoderPathGradient:
         self.X = self.codes = None
 
 
-class DecoderPathGradient:
-    """The gradient of a `DecoderPath` and its activation.
-
-    Parameters
-    ----------
-    path : DecoderPath
-    network : StackGradient
-    activation : tuple
-        An entry of `ACTIVATIONS`.
-    """
-
-    def __init__(self, path, network, activation):
-        self.weight, self.bias = path.linear.weight, path.linear.bias
-        self.scales, self.network = path.scales, network
-        self.activate, self.activation_backward = activation
-        self.n_weights = 2 + network.n_weights
+class DecoderPathGradient(PathGradient):
+    """The gradient of a `DecoderPath` and its activation."""
 
     def forward(self, codes):
         """Return the reconstruction, and keep the values that `backward` needs."""
