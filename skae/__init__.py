@@ -1,14 +1,24 @@
 """Autoencoders with the scikit-learn API, built on PyTorch and skorch."""
 
-from skae import callbacks, datasets, densities, displays, exceptions, metrics, nn
+from skae import callbacks, datasets, densities, displays, exceptions, metrics, nn, saving
 from skae._base import BaseAutoencoder
 from skae._conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae._dense import DenseAutoencoder, DenseVariationalAutoencoder
+from skae._saving.names import TRUSTED_TYPES, publish
 from skae._variational import BaseVariationalAutoencoder
+from skae._version import __version__ as __version__
 
-__version__ = "0.1.0.dev0"
+publish(__name__, BaseAutoencoder, BaseVariationalAutoencoder, trusted=False)
+publish(
+    __name__,
+    ConvAutoencoder,
+    ConvVariationalAutoencoder,
+    DenseAutoencoder,
+    DenseVariationalAutoencoder,
+)
 
 __all__ = [
+    "TRUSTED_TYPES",
     "BaseAutoencoder",
     "BaseVariationalAutoencoder",
     "ConvAutoencoder",
@@ -22,6 +32,7 @@ __all__ = [
     "exceptions",
     "metrics",
     "nn",
+    "saving",
 ]
 
 

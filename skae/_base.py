@@ -22,6 +22,7 @@ from skae._data.check import (
 )
 from skae._data.rows import Rows
 from skae._docstrings import PAGE, document
+from skae._onnx.export import OnnxExport
 from skae._output_range import (
     choose_output_activation,
     suits_sigmoid,
@@ -37,6 +38,7 @@ from skae._quality import (
 )
 from skae._random import DrawFrom, make_generator, make_random_state
 from skae._sampling import choose_samples, log_density
+from skae._saved_estimator import SavedEstimator
 from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
@@ -80,7 +82,11 @@ NEGLIGIBLE_ERROR = 1e-6
 
 @document
 class BaseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CommonParameters
+    SavedEstimator,
+    OnnxExport,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CommonParameters,
 ):
     """Base class of the autoencoders.
 
@@ -264,6 +270,7 @@ class BaseAutoencoder(
             self._net = resume.resumed(start, str(device), settings)
             self._net.train_one_epoch(rows, index=index, validation=validation)
         else:
+            self._trained_parameters = self.get_params(deep=False)
             self._choose_sizes(rows, keep=start is not None, partial=partial)
             if start is None and not partial and self._compares_with_pca():
                 self._train_or_stay_at_pca(rows, device)
@@ -444,6 +451,7 @@ class BaseAutoencoder(
 
     def _build_net(self, device, settings, axes, *, is_trial=False):
         """Return the untrained net, with fresh networks."""
+        generator = make_generator(self.random_state)
         copied = callbacks.copy_callbacks(
             self.callbacks, validated=settings["n_held_out"] > 0
         )
@@ -454,8 +462,11 @@ class BaseAutoencoder(
             settings = settings | {"lr_schedule": lr_schedule}
         if is_trial:
             copied, settings = [], settings | {"verbose": 0}
-        generator = make_generator(self.random_state)
         module = self._build_module(generator, axes)
+        return self._make_net(module, generator, device, settings, copied)
+
+    def _make_net(self, module, generator, device, settings, callbacks=()):
+        """Return the net for a module, with the loss and the optimizer."""
         return AutoencoderNet(
             module.encoder,
             module.decoder,
@@ -469,7 +480,7 @@ class BaseAutoencoder(
                 device,
                 self.n_features_in_ if self.init == "pca" else None,
             ),
-            callbacks=copied,
+            callbacks=list(callbacks),
             **settings,
         )
 
@@ -518,7 +529,7 @@ class BaseAutoencoder(
                 "be an encoder and a decoder, both torch.nn.Module."
             )
 
-    def _check_outputs(self, module):
+    def _check_outputs(self, module, device="cpu"):
         """Raise a ValueError if a network returns an array of the wrong shape."""
         sizes = (
             ("encoder", self.n_features_in_, self._n_encoder_outputs()),
@@ -527,8 +538,9 @@ class BaseAutoencoder(
         with torch.no_grad():
             module.eval()
             for name, n_in, n_out in sizes:
+                sample = torch.zeros(1, n_in, device=device)
                 try:
-                    output = getattr(module, name).body(torch.zeros(1, n_in))
+                    output = getattr(module, name).body(sample)
                 except RuntimeError as error:
                     raise ValueError(
                         f"The {name} of {type(self).__name__}._build_networks cannot be "
@@ -1193,6 +1205,14 @@ class BaseAutoencoder(
             density = self._make_density(latent_density, rng)
             density.fit(codes)
         self.density_, self._sampling_rng, self._noise_std = density, rng, None
+
+    def _saved_density(self):
+        """Return the attributes of the density to save; the object saves itself."""
+        keys, *others = self._sampling_rng.get_state()[1:]
+        return {"_sampling_rng": ["MT19937", keys, *others]}
+
+    def _restore_density(self):
+        """Restore what `_saved_density` leaves out."""
 
     def _fitted_density(self, method):
         check_is_fitted(self)

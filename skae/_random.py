@@ -89,11 +89,14 @@ class DrawFrom(TorchFunctionMode):
     Parameters
     ----------
     generator : torch.Generator
+    device : str or torch.device, default=None
+        Device of the tensors that are created; None is that of the generator.
     """
 
-    def __init__(self, generator):
+    def __init__(self, generator, device=None):
         super().__init__()
         self.generator = generator
+        self.device = generator.device if device is None else device
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs, name = dict(kwargs or {}), getattr(func, "__name__", None)
@@ -104,7 +107,7 @@ class DrawFrom(TorchFunctionMode):
         if name in FLOAT_FACTORIES and kwargs.get("dtype") is None:
             kwargs["dtype"] = torch.float32
         if name in FACTORIES and kwargs.get("device") is None:
-            kwargs["device"] = self.generator.device
+            kwargs["device"] = self.device
         if kwargs.get("generator") is None and _takes_generator(func):
             kwargs["generator"] = self.generator
         return func(*args, **kwargs)

@@ -360,6 +360,17 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             return FlowPrior(self.encoder_.flow)
         return super()._make_density(latent_density, rng)
 
+    def _saved_density(self):
+        saved, density = super()._saved_density(), self.density_
+        if isinstance(density, FlowPrior) and density.flow is self.encoder_.flow:
+            saved["density_"] = "flow"  # its weights are those of the encoder's flow
+        return saved
+
+    def _restore_density(self):
+        if isinstance(self.density_, str):
+            prior = FlowPrior(self.encoder_.flow)
+            self.density_ = prior.fit(np.zeros((1, self.n_components_)))
+
     def _latent_paths(self, starts, ends, shares):
         """Return arcs of the sphere near which most of the prior's probability is."""
         if self.encoder_.flow is None:

@@ -3,14 +3,18 @@
 import sys
 import warnings
 
+from sklearn.exceptions import InconsistentVersionWarning
+
 __all__ = [
     "ColumnScaleWarning",
     "DeviceUnavailableWarning",
     "ImageShapeWarning",
     "LargeNetworkWarning",
+    "ModelVersionWarning",
     "NonFiniteError",
     "OutputRangeWarning",
     "PosteriorCollapseWarning",
+    "SavedModelError",
     "StopTraining",
 ]
 
@@ -35,6 +39,41 @@ class StopTraining(Exception):
     """
 
 
+class ModelVersionWarning(InconsistentVersionWarning):
+    """Warning if a loaded model was saved with other versions of skae or its libraries.
+
+    Its results may differ. It is a `sklearn.exceptions.InconsistentVersionWarning`.
+
+    Parameters
+    ----------
+    estimator_name : str
+        Class of the model.
+    saved_versions, current_versions : dict of str to str
+        Versions by library.
+    """
+
+    def __init__(self, *, estimator_name, saved_versions, current_versions):
+        super().__init__(
+            estimator_name=estimator_name,
+            current_sklearn_version=current_versions.get("scikit-learn"),
+            original_sklearn_version=saved_versions.get("scikit-learn"),
+        )
+        self.saved_versions = saved_versions
+        self.current_versions = current_versions
+
+    def __str__(self):
+        changed = [
+            f"{library} {self.saved_versions.get(library)}, now {version}"
+            for library, version in self.current_versions.items()
+            if self.saved_versions.get(library) != version
+        ]
+        return (
+            f"This {self.estimator_name} was saved with other versions: "
+            f"{'; '.join(changed)}. Its results may differ. Check them, or load the "
+            "model with the versions that saved it."
+        )
+
+
 class NonFiniteError(ValueError):
     """Error raised if training diverges, or a model returns NaN or infinite values.
 
@@ -51,6 +90,24 @@ class NonFiniteError(ValueError):
     ... except NonFiniteError:
     ...     print("diverged")
     diverged
+    """
+
+
+class SavedModelError(ValueError):
+    """Error raised if a saved model is damaged, or in a form that skae does not read.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from skae.densities import Gaussian
+    >>> from skae.exceptions import SavedModelError
+    >>> saved = pickle.dumps(Gaussian().fit([[0.0], [1.0]]))
+    >>> mean = b"\\x00\\x00\\x00\\x00\\x00\\x00\\xe0?"  # 0.5
+    >>> try:
+    ...     pickle.loads(saved.replace(mean, bytes(8)))
+    ... except SavedModelError:
+    ...     print("damaged")
+    damaged
     """
 
 
@@ -107,4 +164,4 @@ def warn(message, category):
 
 def _is_library(frame):
     package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return package in ("joblib", "skae", "sklearn", "torch")
+    return package in ("joblib", "skae", "sklearn", "skops", "torch")

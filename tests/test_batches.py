@@ -146,7 +146,7 @@ def test_numbers_that_float32_cannot_hold_are_standardised_before(
     monkeypatch.setattr(rows_module, "PASS_BYTES", 4 * 2 * 3)  # three rows
     array = (10**9 + np.arange(20).reshape(10, 2)).astype(dtype)
     before = array.copy()
-    standardizer = Standardizer(array.mean(axis=0), 2.0)
+    standardizer = Standardizer.of(array.mean(axis=0), 2.0)
     source = make_source(Rows(array, streamed=streamed), CPU, standardizer)
     assert source.is_standardized
     X = torch.cat([batch for batch, _ in Batches(source, 3)])
@@ -159,13 +159,13 @@ def test_numbers_that_float32_cannot_hold_are_standardised_before(
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
 def test_numbers_that_float32_holds_stay_as_they_are(dtype):
     array = np.ones((4, 3), dtype=dtype)
-    source = make_source(Rows(array), CPU, Standardizer(np.ones(3), 2.0))
+    source = make_source(Rows(array), CPU, Standardizer.of(np.ones(3), 2.0))
     assert not source.is_standardized
     assert np.shares_memory(source.array, array)
 
 
 def test_a_dataset_shows_standardised_rows_in_their_units():
-    standardizer = Standardizer(np.array([8.0, 9.0]), 2.0)
+    standardizer = Standardizer.of(np.array([8.0, 9.0]), 2.0)
     for dtype in (np.float64, np.float32):
         array = np.arange(20, dtype=dtype).reshape(10, 2)
         source = make_source(Rows(array), CPU, standardizer)

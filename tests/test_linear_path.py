@@ -578,10 +578,10 @@ def test_a_model_without_a_linear_path_has_no_standardizer(digits):
 
 def test_a_standardizer_is_precise_far_from_0():
     mean = np.array([1e9 + 1 / 3, -1e-3, 1e30])
-    standardizer = Standardizer(mean, 0.5)
+    standardizer = Standardizer.of(mean, 0.5)
     X = torch.tensor(mean + [2.0, -1.0, 0.0])
     expected = torch.tensor([4.0, -2.0, 0.0], dtype=torch.float64)
-    double = Standardizer(mean, 0.5).double()
+    double = Standardizer.of(mean, 0.5).double()
     torch.testing.assert_close(double(X)[:2], expected[:2], rtol=0, atol=1e-5)
     torch.testing.assert_close(double.inverse(double(X)), X, rtol=1e-14, atol=0)
     in_float32 = torch.from_numpy(standardizer.to_float32(X.numpy()))
@@ -589,7 +589,7 @@ def test_a_standardizer_is_precise_far_from_0():
 
 
 def test_a_scale_below_what_float32_divides_by_is_raised():
-    standardizer = Standardizer(np.zeros(2), 1e-40)
+    standardizer = Standardizer.of(np.zeros(2), 1e-40)
     assert torch.isfinite(standardizer(torch.ones(1, 2))).all()
 
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from helpers import small_conv, small_dense
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
-from torch import nn
 
 
 def through_joblib(model):
@@ -135,7 +134,9 @@ def test_a_saved_model_holds_tensors_of_the_cpu_alone(digits, monkeypatch):
     """The meta device stands for a GPU that the loading machine lacks."""
     ae = small_dense().fit(digits)
     ae.module_.to("meta")
-    monkeypatch.setattr(nn.Module, "cpu", lambda module: module.to_empty(device="cpu"))
+    monkeypatch.setattr(
+        torch.Tensor, "cpu", lambda tensor: torch.empty_like(tensor, device="cpu")
+    )
     loaded = pickle.loads(pickle.dumps(ae))
 
     def devices(model):

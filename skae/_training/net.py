@@ -123,6 +123,11 @@ class AutoencoderNet(NeuralNet):
         Whether training ended without an exception.
     """
 
+    # skorch registers these when an optimizer is created, which a loaded net has not.
+    prefixes_ = [*NeuralNet.prefixes_, "optimizer"]
+    cuda_dependent_attributes_ = ["optimizer_"]
+    _optimizers = ["optimizer"]
+
     def __init__(
         self,
         encoder,
@@ -160,6 +165,14 @@ class AutoencoderNet(NeuralNet):
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
         self.is_trained_ = False
+        self.is_restored_ = False
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Create the optimizer; in a loaded net, only further training does so."""
+        if not self.is_restored_:
+            return super().initialize_optimizer()
+        self.optimizer_ = None
+        return self
 
     def get_default_callbacks(self):
         """Return skorch's default callbacks, without the one that prints."""

@@ -1,8 +1,9 @@
 """Further training of a fitted or saved net, for `partial_fit` and `warm_start`."""
 
+import numpy as np
 import torch
 
-from skae._training.callbacks import EARLY_STOPPING
+from skae._training.callbacks import EARLY_STOPPING, picklable_callback
 from skae.nn.copying import copy_module
 
 # Options of an optimizer that may change while its state is kept.
@@ -64,6 +65,7 @@ def resumed(net, device, settings):
         generator_=_copied_generator(net),
         history_=type(net.history)(net.history),
         saved_=None,
+        is_restored_=False,
     )
     copied.criterion_.to(device)
     copied.initialize_optimizer()
@@ -74,21 +76,25 @@ def resumed(net, device, settings):
 
 
 def state_to_save(net):
-    """Return the state of the generator and, if resumable, of the optimizer."""
+    """Return the state of the generator and, if resumable, of the optimizer.
+
+    It is plain data, as `skae._saving.state` defines it.
+    """
     if net.generator_ is None:
         return net.saved_
     return {
         "optimizer": _optimizer_state(net) if net.resumable else None,
-        "generator": net.generator_.get_state(),
+        "generator": net.generator_.get_state().numpy(),
     }
 
 
 def _copied_generator(net):
     generator = torch.Generator()
-    is_saved = net.generator_ is None
-    generator.set_state(
-        net.saved_["generator"] if is_saved else net.generator_.get_state()
-    )
+    state = net.saved_["generator"] if net.generator_ is None else None
+    if state is None:
+        generator.set_state(net.generator_.get_state())
+    else:
+        generator.set_state(torch.tensor(state))
     return generator
 
 
@@ -96,8 +102,17 @@ def _optimizer_state(net):
     """Return the state of the optimizer for each weight, None if it was not kept."""
     if net.optimizer_ is None:
         return None if net.saved_ is None else net.saved_["optimizer"]
-    state = net.optimizer_.state_dict()["state"]
-    return {"kind": _kind(net.optimizer_), "state": _on_cpu(state)}
+    return optimizer_state(net.optimizer_)
+
+
+def optimizer_state(optimizer):
+    """Return the state of an optimizer for each weight, as plain data."""
+    state = optimizer.state_dict()["state"]
+    return {
+        "kind": _kind(optimizer),
+        "numbers": list(state),
+        "values": [to_arrays(values) for values in state.values()],
+    }
 
 
 def _kind(optimizer):
@@ -106,24 +121,78 @@ def _kind(optimizer):
         {k: v for k, v in group.items() if k not in CHANGEABLE_OPTIONS}
         for group in optimizer.state_dict()["param_groups"]
     ]
-    return type(optimizer), options
-
-
-def _on_cpu(state):
-    return {
-        number: {
-            name: value.detach().cpu().clone() if torch.is_tensor(value) else value
-            for name, value in values.items()
-        }
-        for number, values in state.items()
-    }
+    return f"{type(optimizer).__qualname__} {options!r}"
 
 
 def _load_optimizer_state(net, state):
     """Load the state, but not the learning rate and other options, which may change."""
-    groups = net.optimizer_.state_dict()["param_groups"]
-    state = _on_cpu(state["state"])  # copies: the state may be another net's
-    net.optimizer_.load_state_dict({"state": state, "param_groups": groups})
+    load_optimizer_state(net.optimizer_, state)
+
+
+def load_optimizer_state(optimizer, state, groups=None):
+    """Load the state of `optimizer_state`.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    state : dict
+    groups : list of dict, default=None
+        Options, as in the optimizer's `state_dict`; None keeps those that it has.
+    """
+    if groups is None:
+        groups = optimizer.state_dict()["param_groups"]
+    values = (to_tensors(value) for value in state["values"])
+    loaded = dict(zip(state["numbers"], values, strict=True))
+    optimizer.load_state_dict({"state": loaded, "param_groups": groups})
+
+
+def to_arrays(value):
+    """Return copies of containers with arrays on the CPU in place of tensors."""
+    if torch.is_tensor(value):
+        return value.detach().cpu().numpy().copy()
+    return _mapped(to_arrays, value)
+
+
+def to_tensors(value):
+    """Return copies of containers with tensors in place of arrays."""
+    if isinstance(value, np.ndarray):
+        return torch.tensor(value, device="cpu")
+    return _mapped(to_tensors, value)
+
+
+def _mapped(function, value):
+    if isinstance(value, dict):
+        return {key: function(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(function, value))
+    return value
+
+
+def saved_training(net):
+    """Return what a trained net holds apart from its weights, as plain data."""
+    return {
+        "history": [dict(epoch) for epoch in net.history],
+        "callbacks": [
+            (name, picklable_callback(cb)) for name, cb in net.user_callbacks()
+        ],
+        "loss_curve": list(net.loss_curve_),
+        "validation_loss_curve": list(net.validation_loss_curve_),
+        "n_steps": net.n_steps_so_far_,
+        "state": state_to_save(net),
+    }
+
+
+def restore(net, saved):
+    """Make a fresh net one that has been trained, as `saved_training` has returned."""
+    net.is_restored_ = True
+    net.initialize()
+    net.module_.eval()
+    net.history.extend(saved["history"])
+    net.callbacks_ += [tuple(pair) for pair in saved["callbacks"]]
+    net.loss_curve_ = list(saved["loss_curve"])
+    net.validation_loss_curve_ = list(saved["validation_loss_curve"])
+    net.n_steps_so_far_ = saved["n_steps"]
+    net.saved_, net.generator_, net.is_trained_ = saved["state"], None, True
 
 
 def _mismatch(net, fitted):

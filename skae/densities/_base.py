@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._data.check import as_array
 from skae._random import make_random_state
+from skae._saving.state import PlainState
 from skae._validation import check_parameters
 from skae.densities._draws import check_n_samples, check_random_seed
 
@@ -18,11 +19,12 @@ MAX_ABS_VALUE = 1e100
 NOT_NUMERIC_SIGNS = ("could not convert", "inhomogeneous", "bytes/strings")
 
 
-class BaseDensity(DensityMixin, BaseEstimator):
+class BaseDensity(PlainState, DensityMixin, BaseEstimator):
     """Base class of densities.
 
     A subclass defines `_fit(X)`, `_sample(n_samples, rng)` and `_score_samples(X)`. They
-    get and return float64 arrays that have been checked.
+    get and return float64 arrays that have been checked. Attributes that follow from
+    others are not saved: `_derived` names them, and `_derive` sets them.
     """
 
     _parameter_rules = {}

@@ -7,8 +7,12 @@ import torch
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._data.check import as_array
+from skae._saving import networks
+from skae._saving.state import opened, sealed
 from skae._validation import Rule
 from skae.densities._base import BaseDensity, as_float64
+from skae.exceptions import SavedModelError
+from skae.nn.flows import CouplingFlow
 
 
 class FlowPrior(BaseDensity):
@@ -108,6 +112,19 @@ class FlowPrior(BaseDensity):
             raise ValueError(self._width_error(X))
         self.flow_ = flow
 
+    def __getstate__(self):
+        saved = vars(self) | {"flow": _description(self.flow)}
+        if "flow_" in saved:
+            saved["flow_"] = _description(self.flow_)
+        return sealed(self, saved)
+
+    def __setstate__(self, state):
+        saved = opened(self, state)
+        saved = saved | {"flow": _rebuilt(saved["flow"])}
+        if "flow_" in saved:
+            saved["flow_"] = _rebuilt(saved["flow_"]).eval().requires_grad_(False)
+        vars(self).update(saved)
+
     def _width_error(self, X):
         return (
             f"X has {X.shape[1]} features, which flow does not accept; X must have as "
@@ -126,9 +143,24 @@ class FlowPrior(BaseDensity):
         constant = X.shape[1] * np.log(2 * np.pi)
         return (log_volume - (squares + constant) / 2).numpy()
 
-    def __getstate__(self):
-        # A saved density must load on a machine without the device of the networks.
-        state = super().__getstate__()
-        if any(weights.device.type != "cpu" for weights in self.flow.parameters()):
-            state = state | {"flow": copy.deepcopy(self.flow).cpu()}
-        return state
+
+def _description(flow):
+    """Return a flow as plain data; a flow of another class as a module on the CPU."""
+    if type(flow) is not CouplingFlow:
+        return copy.deepcopy(flow).cpu()
+    return {"sizes": flow.sizes, "arrays": networks.to_arrays(flow)}
+
+
+def _rebuilt(description):
+    if not isinstance(description, dict):
+        return description
+    sizes, arrays = description["sizes"], description["arrays"]
+    if len(arrays) < sizes["n_layers"]:
+        raise SavedModelError("The saved flow has fewer weights than layers.")
+    with torch.device("meta"):
+        flow = CouplingFlow(**sizes)
+    if any(array.dtype == np.float64 for array in arrays.values()):
+        flow.double()
+    networks.check_arrays(flow, arrays)
+    networks.fill(flow, arrays)
+    return flow

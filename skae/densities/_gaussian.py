@@ -30,8 +30,15 @@ class StandardNormal(BaseDensity):
     (2, 3)
     """
 
+    _derived = ("_gaussian",)
+
     def _fit(self, X):
-        self._gaussian = _AffineGaussian(np.zeros(X.shape[1]), np.eye(X.shape[1]))
+        self._derive()
+
+    def _derive(self):
+        if hasattr(self, "n_features_in_"):
+            n_features = self.n_features_in_
+            self._gaussian = _AffineGaussian(np.zeros(n_features), np.eye(n_features))
 
     def _sample(self, n_samples, rng):
         return rng.standard_normal((n_samples, self.n_features_in_))
@@ -71,9 +78,15 @@ class Gaussian(BaseDensity):
     array([1., 1.])
     """
 
+    _derived = ("_gaussian",)
+
     def _fit(self, X):
         self.mean_, self.covariance_ = mean_and_covariance(X)
-        self._gaussian = _AffineGaussian(self.mean_, self.covariance_)
+        self._derive()
+
+    def _derive(self):
+        if hasattr(self, "covariance_"):
+            self._gaussian = _AffineGaussian(self.mean_, self.covariance_)
 
     def _sample(self, n_samples, rng):
         return self._gaussian.unwhiten(
@@ -113,7 +126,7 @@ class DiagonalGaussian(Gaussian):
     def _fit(self, X):
         self.mean_, covariance = mean_and_covariance(X)
         self.covariance_ = np.diag(covariance.diagonal())
-        self._gaussian = _AffineGaussian(self.mean_, self.covariance_)
+        self._derive()
 
 
 class _AffineGaussian:

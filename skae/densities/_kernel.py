@@ -70,19 +70,27 @@ class LatentKernelDensity(BaseDensity):
         "random_state": seed(),
     }
 
+    _derived = ("_gaussian", "_kernels")
+
     def __init__(self, bandwidth="auto", *, random_state=None):
         self.bandwidth = bandwidth
         self.random_state = random_state
 
     def _fit(self, X):
-        self._gaussian = _AffineGaussian(*mean_and_covariance(X))
-        whitened = self._gaussian.whiten(X)
+        self._moments = mean_and_covariance(X)
+        whitened = _AffineGaussian(*self._moments).whiten(X)
         if self.bandwidth == "auto":
             rng = make_random_state(self.random_state)
             self.bandwidth_ = _best_bandwidth(rng.permutation(whitened))
         else:
             self.bandwidth_ = float(self.bandwidth)
-        self._kernels = _kernels(whitened, self.bandwidth_)
+        self._whitened = whitened
+        self._derive()
+
+    def _derive(self):
+        if hasattr(self, "_whitened"):
+            self._gaussian = _AffineGaussian(*self._moments)
+            self._kernels = _kernels(self._whitened, self.bandwidth_)
 
     def _sample(self, n_samples, rng):
         return self._gaussian.unwhiten(self._kernels.sample(n_samples, rng))

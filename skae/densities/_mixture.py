@@ -82,6 +82,8 @@ class LatentGaussianMixture(BaseDensity):
         "random_state": seed(),
     }
 
+    _derived = ("_gaussians",)
+
     def __init__(self, n_components="auto", *, max_iter=4, random_state=None):
         self.n_components = n_components
         self.max_iter = max_iter
@@ -96,10 +98,14 @@ class LatentGaussianMixture(BaseDensity):
             make_random_state(self.random_state),
         )
         self.n_components_ = len(self.weights_)
-        self._gaussians = [
-            _AffineGaussian(mean, covariance)
-            for mean, covariance in zip(self.means_, self.covariances_, strict=True)
-        ]
+        self._derive()
+
+    def _derive(self):
+        if hasattr(self, "covariances_"):
+            self._gaussians = [
+                _AffineGaussian(mean, covariance)
+                for mean, covariance in zip(self.means_, self.covariances_, strict=True)
+            ]
 
     def _sample(self, n_samples, rng):
         labels = rng.choice(self.n_components_, size=n_samples, p=self.weights_)

@@ -51,6 +51,11 @@ class CouplingFlow(nn.Module):
             )
         if n_layers < 1:
             raise ValueError(f"n_layers={n_layers} is invalid; must be at least 1.")
+        self.sizes = {
+            "n_components": int(n_components),
+            "n_layers": int(n_layers),
+            "hidden_size": int(hidden_size),
+        }
         self.layers = nn.ModuleList(
             AffineCoupling(n_components, hidden_size) for _ in range(n_layers)
         )

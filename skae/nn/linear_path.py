@@ -85,17 +85,23 @@ class Standardizer(nn.Module):
 
     Parameters
     ----------
-    mean : ndarray of shape (n_features,)
-    scale : float
+    mean, mean_rest : tensor of shape (n_features,)
+        The means are the sums of these.
+    scale : tensor of shape ()
     """
 
-    def __init__(self, mean, scale):
+    def __init__(self, mean, mean_rest, scale):
         super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("mean_rest", mean_rest)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def of(cls, mean, scale):
+        """Return the module for means, an ndarray, and a scale, a float."""
         mean = torch.tensor(mean, dtype=torch.float64, device="cpu")
         scale = torch.tensor(max(scale, MIN_SCALE), dtype=torch.float32, device="cpu")
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("mean_rest", (mean - mean.float()).float())
-        self.register_buffer("scale", scale)
+        return cls(mean.float(), (mean - mean.float()).float(), scale)
 
     def forward(self, X):
         """Standardise samples."""
@@ -211,7 +217,7 @@ def add_linear_path(
     shrinkage = 1.0 if noise is None else np.sqrt(1 - noise)
     n_outputs = n_components * (1 if noise is None else 2)
     log_variances = None if noise is None else torch.from_numpy(np.log(noise)).float()
-    encoder.standardizer = Standardizer(start.mean, start.scale)
+    encoder.standardizer = Standardizer.of(start.mean, start.scale)
     encoder.body = EncoderPath(
         _linear((axes.T * shrinkage).T, stds * shift / gain),
         _starting_at_zero(encoder.body, len(start.mean), n_outputs, module),
@@ -220,7 +226,7 @@ def add_linear_path(
     )
     mean, scale = start.mean, start.scale
     if output_activation == "identity":
-        decoder.standardizer = Standardizer(start.mean, start.scale)
+        decoder.standardizer = Standardizer.of(start.mean, start.scale)
         mean, scale = np.zeros_like(mean), 1.0
     bias, slopes = _output_line(output_activation, mean, scale)
     axes = axes.T * shrinkage * slopes  # (n_features, n_components)
@@ -228,6 +234,61 @@ def add_linear_path(
         _linear(axes, bias + axes @ (stds * center)),
         _starting_at_zero(decoder.body, n_components, len(start.mean), module),
         torch.from_numpy(stds * slope).float(),
+    )
+
+
+def add_empty_path(module, n_features, n_components, output_activation, gains):
+    """Add the modules of a linear path, on the meta device, to take saved weights.
+
+    Parameters
+    ----------
+    module : Autoencoder
+        Of networks without linear paths, changed in place.
+    n_features, n_components : int
+    output_activation : str
+    gains : tuple of bool
+        What `has_gains` returned for the module that was saved.
+    """
+    encoder, decoder = module.encoder, module.decoder
+
+    def empty(*shape):
+        return torch.empty(shape, dtype=torch.float32, device="meta")
+
+    def linear(n_in, n_out):
+        return LinearPath(n_in, n_out, device="meta", dtype=torch.float32)
+
+    def network(body, has_gain, n_outputs):
+        if not has_gain:
+            return body
+        gain = Gain(1)
+        gain.weight = nn.Parameter(empty(n_outputs))
+        return nn.Sequential(body, gain)
+
+    n_outputs = n_components * (1 + encoder.is_random)
+    encoder.standardizer = Standardizer(empty(n_features), empty(n_features), empty())
+    encoder.body = EncoderPath(
+        linear(n_features, n_components),
+        network(encoder.body, gains[0], n_outputs),
+        empty(n_components),
+        empty(n_components) if encoder.is_random else None,
+    )
+    if output_activation == "identity":
+        decoder.standardizer = Standardizer(empty(n_features), empty(n_features), empty())
+    decoder.body = DecoderPath(
+        linear(n_components, n_features),
+        network(decoder.body, gains[1], n_features),
+        empty(n_components),
+    )
+
+
+def has_gains(module):
+    """Return whether a `Gain` follows the encoder's and the decoder's network."""
+    networks = (
+        getattr(part.body, "network", None) for part in (module.encoder, module.decoder)
+    )
+    return tuple(
+        isinstance(part, nn.Sequential) and len(part) > 0 and isinstance(part[-1], Gain)
+        for part in networks
     )
 
 

@@ -144,13 +144,17 @@ class UpsampleConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size)
         self.scale_factor = scale_factor
 
-    def forward(self, images):
+    def transposed_kernel(self):
+        """Return the kernel of the transposed convolution, (in, out, height, width)."""
         kernel = self.weight
         for dim, factor in ((2, self.scale_factor[0]), (3, self.scale_factor[1])):
             kernel = _convolved_with_box(kernel, dim, factor)
+        return kernel.flip(2, 3).transpose(0, 1)
+
+    def forward(self, images):
         return functional.conv_transpose2d(
             images,
-            kernel.flip(2, 3).transpose(0, 1),  # (in, out, height, width)
+            self.transposed_kernel(),
             self.bias,
             stride=self.scale_factor,
             padding=[side // 2 for side in self.kernel_size],

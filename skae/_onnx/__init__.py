@@ -1,0 +1,1 @@
+"""ONNX models of fitted networks, alone or within pipelines."""

@@ -1,0 +1,1 @@
+"""Saved models: plain data with versions and a checksum."""

@@ -1,0 +1,227 @@
+"""Save a fitted model as one safetensors file, and load it without running its code.
+
+Pickle, joblib and skops save models and whole pipelines, too: see the user guide.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skae._saving.files import write_atomically
+from skae._saving.names import TRUSTED_TYPES
+from skae._saving.state import PlainState
+from skae.exceptions import SavedModelError
+
+__all__ = ["load_model", "save_model"]
+
+# The entry of the file's header that describes the model.
+KEY = "skae"
+
+
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
+    """Save a fitted model of skae as a safetensors file.
+
+    The file contains arrays, and their description in its header: no code. Weights have
+    names such as "_net.arrays.encoder.body.linear.weight", so that other programs can
+    read them. Requires the package safetensors: ``pip install "skae[safetensors]"``.
+
+    Parameters
+    ----------
+    model : estimator or density
+        An autoencoder, or a density of `skae.densities`.
+    path : path-like
+        The file to write. An existing file is replaced only if all is written.
+
+    Raises
+    ------
+    TypeError
+        If the model holds something that is not plain data, such as a callback or a
+        density of another package. Use skops or pickle for such models.
+
+    See Also
+    --------
+    load_model : Load the file.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import DenseAutoencoder
+    >>> from skae.saving import load_model, save_model
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> autoencoder = DenseAutoencoder(2, max_epochs=5, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "autoencoder.safetensors"
+    ...     save_model(autoencoder, path)
+    ...     loaded = load_model(path)
+    >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
+    True
+    """
+    save_file = _safetensors("safetensors.numpy").save_file
+    arrays = {}
+    if not _is_saved_by_skae(model):
+        raise TypeError(
+            f"save_model saves autoencoders and densities of skae, but got a "
+            f"{type(model).__name__}. Save pipelines and other models with skops or "
+            "joblib."
+        )
+    header = json.dumps(_encoded(model, "", arrays))
+    write_atomically(path, lambda file: save_file(arrays, file, {KEY: header}))
+
+
+def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) -> Any:
+    """Load a model that `save_model` has saved.
+
+    Loading runs no code of the file. It only creates objects of the classes of skae, and
+    of those in `classes`.
+
+    Parameters
+    ----------
+    path : path-like
+    classes : sequence of type, default=()
+        Further classes that the file may contain: your own estimators.
+
+    Returns
+    -------
+    model : estimator or density
+        It computes the same results bit for bit, with the same versions.
+
+    Raises
+    ------
+    SavedModelError
+        If the file is damaged, is not a model of skae, or contains other classes.
+
+    Examples
+    --------
+    See `save_model`.
+    """
+    library = _safetensors("safetensors")
+    try:
+        with library.safe_open(path, "numpy") as file:
+            header = (file.metadata() or {}).get(KEY)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except library.SafetensorError as error:
+        raise SavedModelError(
+            f"{path} is damaged, or is not a safetensors file: {error}."
+        ) from error
+    if header is None:
+        raise SavedModelError(
+            f"{path} is not a model of skae: its header has no entry {KEY!r}. Use "
+            "safetensors to read the weights of other programs."
+        )
+    known = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in classes}
+    try:
+        return _decoded(json.loads(header), arrays, known)
+    except SavedModelError:
+        raise
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise SavedModelError(f"{path} is damaged: {error}.") from error
+
+
+def _safetensors(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            "This needs the package safetensors. Install it with: pip install "
+            '"skae[safetensors]".'
+        ) from error
+
+
+def _is_saved_by_skae(value):
+    return hasattr(value, "__getstate__") and "form" in (_state(value) or {})
+
+
+def _state(value):
+    state = value.__getstate__() if isinstance(value, PlainState) else None
+    return state if isinstance(state, dict) else None
+
+
+def _encoded(value, name, arrays):
+    """Return a value for JSON; add its arrays, under names that start with `name`."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) is list:
+        return [_encoded(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    if type(value) is tuple:
+        return {"tuple": _encoded(list(value), name, arrays)}
+    if type(value) is dict and all(type(key) is str for key in value):
+        items = ((key, f"{name}.{key}".lstrip("."), item) for key, item in value.items())
+        return {"dict": {key: _encoded(item, path, arrays) for key, path, item in items}}
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return (
+            {"objects": value.tolist()} if _are_strings(value) else _refuse(value, name)
+        )
+    if isinstance(value, np.ndarray | np.bool_ | np.number):
+        arrays[name] = np.ascontiguousarray(value).reshape(np.shape(value))
+        return {"scalar" if isinstance(value, np.generic) else "array": name}
+    if isinstance(value, np.random.RandomState):
+        return {"random_state": _encoded(list(value.get_state()), name, arrays)}
+    state = _state(value)
+    if state is None:
+        _refuse(value, name)
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    content = state["content"]
+    rest = {key: item for key, item in state.items() if key != "content"}
+    return {
+        "class": kind,
+        "content": _encoded(content, name, arrays),
+        "state": _encoded(rest, name, arrays),
+    }
+
+
+def _are_strings(array):
+    return all(isinstance(item, str) for item in array.ravel())
+
+
+def _refuse(value, name):
+    raise TypeError(
+        f"{name} is a {type(value).__module__}.{type(value).__qualname__}, which a "
+        "safetensors file cannot hold. Save the model with skops or pickle."
+    )
+
+
+def _decoded(value, arrays, known):
+    if isinstance(value, list):
+        return [_decoded(item, arrays, known) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "class" in value:
+        content = _decoded(value["content"], arrays, known)
+        state = _decoded(value["state"], arrays, known)
+        return _object(value["class"], state | {"content": content}, known)
+    ((kind, item),) = value.items()
+    if kind == "dict":
+        return {key: _decoded(entry, arrays, known) for key, entry in item.items()}
+    if kind == "objects":
+        return np.array(item, dtype=object)
+    if kind in ("array", "scalar"):
+        return arrays[item] if kind == "array" else arrays[item][()]
+    decoded = _decoded(item, arrays, known)
+    if kind == "tuple":
+        return tuple(decoded)
+    if kind == "random_state":
+        random_state = np.random.RandomState()
+        random_state.set_state(tuple(decoded))
+        return random_state
+    raise SavedModelError(f"The file is damaged: it contains {kind!r}.")
+
+
+def _object(name, state, known):
+    if name in known:
+        kind = known[name]
+    elif name in TRUSTED_TYPES:
+        module, _, class_name = name.rpartition(".")
+        kind = getattr(importlib.import_module(module), class_name)
+    else:
+        raise SavedModelError(
+            f"The file contains a {name}, which is not a class of skae. If you trust it, "
+            "pass it: load_model(path, classes=[...])."
+        )
+    loaded = object.__new__(kind)
+    loaded.__setstate__(state)
+    return loaded
