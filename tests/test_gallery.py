@@ -13,9 +13,6 @@ from skae._docstrings import PAGE
 
 ROOT = pathlib.Path(skae.__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples").glob("plot_*.py"))
-MODULES = [
-    name for name in skae.__all__ if isinstance(getattr(skae, name), type(importlib))
-]
 ORDINALS = [
     "first",
     "second",
