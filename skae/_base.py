@@ -40,6 +40,11 @@ from skae._random import DrawFrom, make_generator, make_random_state
 from skae._sampling import choose_samples, log_density
 from skae._saved_estimator import SavedEstimator
 from skae._training import callbacks, optimizers, resume, schedules
+from skae._training.checkpoints import (
+    Checkpoints,
+    checksum_of_rows,
+    checksum_of_weights,
+)
 from skae._training.devices import resolve_device, resolve_device_or_cpu
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet
@@ -243,10 +248,14 @@ class BaseAutoencoder(
             raise
         except BaseException:
             if not partial and draft._use_last_epoch(fitted=self):
-                self.__dict__ = vars(draft)
+                self._adopt(draft)
             raise
-        self.__dict__ = vars(draft)
+        self._adopt(draft)
         return codes
+
+    def _adopt(self, draft):
+        draft.random_state = self.random_state  # a checkpoint may have replaced it
+        self.__dict__ = vars(draft)
 
     def _train(self, X, partial, return_codes):
         """Check parameters and data, then train; return the latent codes if asked."""
@@ -255,10 +264,27 @@ class BaseAutoencoder(
         start = fitted if partial or self.warm_start else None
         device = resolve_device(self.device)
         rows = self._check_training_data(X, reset=start is None)
+        checkpoints = None if partial else self._open_checkpoints(rows, start)
         with one_thread(len(rows) * rows.n_features < SMALL_DATA):
-            return self._train_on(rows, device, start, partial, return_codes)
+            return self._train_on(rows, device, start, partial, return_codes, checkpoints)
 
-    def _train_on(self, rows, device, start, partial, return_codes):
+    def _open_checkpoints(self, rows, start):
+        """Return the checkpoints of this fit, None without; set what they determine."""
+        if self.checkpoint is None:
+            return None
+        weights = None if start is None else start.module_.state_dict()
+        what = {
+            "the class": type(self).__qualname__,
+            "the shape of X": str((len(rows), *rows.array.shape[1:])),
+            "the checksum of X": checksum_of_rows(rows),
+            "the checksum of the initial weights": checksum_of_weights(weights),
+        }
+        checkpoints = Checkpoints(self.checkpoint, self.get_params(deep=False), what)
+        if checkpoints.seed is not None:
+            self.random_state = checkpoints.seed
+        return checkpoints
+
+    def _train_on(self, rows, device, start, partial, return_codes, checkpoints):
         """Build, train, fit the density; return the latent codes if asked."""
         self._choose_output_activation(rows, keep=start is not None, partial=partial)
         settings = self._training_settings(len(rows), partial)
@@ -273,12 +299,18 @@ class BaseAutoencoder(
             self._trained_parameters = self.get_params(deep=False)
             self._choose_sizes(rows, keep=start is not None, partial=partial)
             if start is None and not partial and self._compares_with_pca():
-                self._train_or_stay_at_pca(rows, device)
+                self._train_or_stay_at_pca(rows, device, checkpoints)
             else:
                 axes = self._find_axes(rows, index)
                 self._net = self._build_net(device, settings, axes)
                 self._warn_if_large(self._net, rows)
-                self._net.train(rows, start, index=index, validation=validation)
+                self._net.train(
+                    rows,
+                    start,
+                    index=index,
+                    validation=validation,
+                    checkpoints=checkpoints,
+                )
         self._set_fitted_attributes()
         self._measure_quality(rows, validation, warn=not partial)
         if not partial:
@@ -395,7 +427,7 @@ class BaseAutoencoder(
             and self.latent_penalty is None
         )
 
-    def _train_or_stay_at_pca(self, rows, device):
+    def _train_or_stay_at_pca(self, rows, device, checkpoints):
         """Train, if this reconstructs held-out samples better than PCA does.
 
         If there are few samples, all of them are used afterwards, to train once more or
@@ -409,18 +441,23 @@ class BaseAutoencoder(
         settings = self._training_settings(len(others), partial=False)
         trial = self._build_net(device, settings, axes, is_trial=trains_twice)
         self._warn_if_large(trial, rows)
-        if not trains_twice:
+        if trains_twice:  # which is quick: only the second training has checkpoints
+            improves = self._train_to_improve(trial, rows, others, held_out, axes)
+        else:
             self._net = trial
-        improves = self._train_to_improve(trial, rows, others, held_out, axes)
+            improves = self._train_to_improve(
+                trial, rows, others, held_out, axes, checkpoints
+            )
         if trains_twice:
             settings = self._training_settings(len(rows), partial=False)
             self._net = self._build_net(device, settings, self._find_axes(rows))
-            self._net.train(rows, epochs=None if improves else 0)
+            epochs = None if improves else 0
+            self._net.train(rows, epochs=epochs, checkpoints=checkpoints)
         elif not improves:
             self._net = self._build_net(device, settings, axes)
             self._net.train(rows, epochs=0)
 
-    def _train_to_improve(self, net, rows, others, held_out, axes):
+    def _train_to_improve(self, net, rows, others, held_out, axes, checkpoints=None):
         """Train a net; return whether it reconstructs held-out samples better.
 
         Set the share of their variance that the better one of both models explains.
@@ -439,7 +476,7 @@ class BaseAutoencoder(
         self._held_out_ratio = explained_variance_ratio(X, start.mean())
         if start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2:
             return False
-        net.train(rows, index=others)
+        net.train(rows, index=others, checkpoints=checkpoints)
         improvements = before - errors(compared)
         standard_error = improvements.std(ddof=1) / math.sqrt(len(improvements))
         threshold = (1 + FEW_SAMPLES / len(improvements)) * standard_error

@@ -1,6 +1,7 @@
 """ConvAutoencoder and ConvVariationalAutoencoder, for images and signals."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -213,6 +214,7 @@ class ConvAutoencoder(BaseAutoencoder):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -244,6 +246,7 @@ class ConvAutoencoder(BaseAutoencoder):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             warm_start=warm_start,
+            checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
             verbose=verbose,
@@ -362,6 +365,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -394,6 +398,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             warm_start=warm_start,
+            checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
             verbose=verbose,

@@ -1,6 +1,7 @@
 """DenseAutoencoder and DenseVariationalAutoencoder: fully connected networks."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -164,6 +165,7 @@ class DenseAutoencoder(BaseAutoencoder):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -195,6 +197,7 @@ class DenseAutoencoder(BaseAutoencoder):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             warm_start=warm_start,
+            checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
             verbose=verbose,
@@ -298,6 +301,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -330,6 +334,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             warm_start=warm_start,
+            checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
             verbose=verbose,

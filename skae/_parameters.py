@@ -1,5 +1,6 @@
 """The constructor parameters that all estimators share, and their rules."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,6 +51,11 @@ COMMON_RULES = {
     "n_iter_no_change": integer(1),
     "tol": real(0),
     "warm_start": boolean(),
+    "checkpoint": only(None)
+    | Rule(
+        "the path of a folder",
+        lambda value: isinstance(value, str | os.PathLike) and bool(os.fspath(value)),
+    ),
     "callbacks": only(None)
     | Rule("a list of skorch callbacks or (name, callback) pairs", is_callback_list),
     "precision": one_of(*PRECISIONS),
@@ -91,6 +97,7 @@ class CommonParameters(BaseEstimator):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -121,6 +128,7 @@ class CommonParameters(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.callbacks = callbacks
         self.precision = precision
         self.verbose = verbose

@@ -1,5 +1,6 @@
 """BaseVariationalAutoencoder: random latent codes and a divergence from their prior."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
         verbose: int | bool = 0,
@@ -178,6 +180,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             warm_start=warm_start,
+            checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
             verbose=verbose,

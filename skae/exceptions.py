@@ -6,6 +6,7 @@ import warnings
 from sklearn.exceptions import InconsistentVersionWarning
 
 __all__ = [
+    "CheckpointWarning",
     "ColumnScaleWarning",
     "DeviceUnavailableWarning",
     "ImageShapeWarning",
@@ -108,6 +109,13 @@ class SavedModelError(ValueError):
     ... except SavedModelError:
     ...     print("damaged")
     damaged
+    """
+
+
+class CheckpointWarning(UserWarning):
+    """Warning if a checkpoint cannot be written or read.
+
+    Training goes on without it. See the parameter `checkpoint` of the estimators.
     """
 
 

@@ -9,8 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from skae._saving.codec import NotPlainError, decode, encode
 from skae._saving.files import write_atomically
 from skae._saving.names import TRUSTED_TYPES
 from skae._saving.state import PlainState
@@ -26,8 +25,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """Save a fitted model of skae as a safetensors file.
 
     The file contains arrays, and their description in its header: no code. Weights have
-    names such as "_net.arrays.encoder.body.linear.weight", so that other programs can
-    read them. Requires the package safetensors: ``pip install "skae[safetensors]"``.
+    their names in `module_`, such as "encoder.body.linear.weight", so that other programs
+    can read them. Requires the package safetensors: ``pip install "skae[safetensors]"``.
 
     Parameters
     ----------
@@ -63,13 +62,19 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """
     save_file = _safetensors("safetensors.numpy").save_file
     arrays = {}
-    if not _is_saved_by_skae(model):
+    if not isinstance(model, PlainState):
         raise TypeError(
             f"save_model saves autoencoders and densities of skae, but got a "
             f"{type(model).__name__}. Save pipelines and other models with skops or "
             "joblib."
         )
-    header = json.dumps(_encoded(model, "", arrays))
+    try:
+        header = json.dumps(encode(model, arrays, encode_object=_encoded_object))
+    except NotPlainError as error:
+        raise TypeError(
+            f"{error}, which a safetensors file cannot hold. Save the model with skops "
+            "or pickle."
+        ) from error
     write_atomically(path, lambda file: save_file(arrays, file, {KEY: header}))
 
 
@@ -114,8 +119,13 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) ->
             "safetensors to read the weights of other programs."
         )
     known = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in classes}
+
+    def decoded_object(value):
+        state = decode(value["state"], arrays, decoded_object)
+        return _object(value["class"], state, known)
+
     try:
-        return _decoded(json.loads(header), arrays, known)
+        return decode(json.loads(header), arrays, decoded_object)
     except SavedModelError:
         raise
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -132,83 +142,13 @@ def _safetensors(name):
         ) from error
 
 
-def _is_saved_by_skae(value):
-    return hasattr(value, "__getstate__") and "form" in (_state(value) or {})
-
-
-def _state(value):
-    state = value.__getstate__() if isinstance(value, PlainState) else None
-    return state if isinstance(state, dict) else None
-
-
-def _encoded(value, name, arrays):
-    """Return a value for JSON; add its arrays, under names that start with `name`."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if type(value) is list:
-        return [_encoded(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
-    if type(value) is tuple:
-        return {"tuple": _encoded(list(value), name, arrays)}
-    if type(value) is dict and all(type(key) is str for key in value):
-        items = ((key, f"{name}.{key}".lstrip("."), item) for key, item in value.items())
-        return {"dict": {key: _encoded(item, path, arrays) for key, path, item in items}}
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return (
-            {"objects": value.tolist()} if _are_strings(value) else _refuse(value, name)
-        )
-    if isinstance(value, np.ndarray | np.bool_ | np.number):
-        arrays[name] = np.ascontiguousarray(value).reshape(np.shape(value))
-        return {"scalar" if isinstance(value, np.generic) else "array": name}
-    if isinstance(value, np.random.RandomState):
-        return {"random_state": _encoded(list(value.get_state()), name, arrays)}
-    state = _state(value)
-    if state is None:
-        _refuse(value, name)
+def _encoded_object(value, arrays, name):
+    """Return an estimator or a density of skae for JSON; None for other objects."""
+    if not isinstance(value, PlainState):
+        return None
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    content = state["content"]
-    rest = {key: item for key, item in state.items() if key != "content"}
-    return {
-        "class": kind,
-        "content": _encoded(content, name, arrays),
-        "state": _encoded(rest, name, arrays),
-    }
-
-
-def _are_strings(array):
-    return all(isinstance(item, str) for item in array.ravel())
-
-
-def _refuse(value, name):
-    raise TypeError(
-        f"{name} is a {type(value).__module__}.{type(value).__qualname__}, which a "
-        "safetensors file cannot hold. Save the model with skops or pickle."
-    )
-
-
-def _decoded(value, arrays, known):
-    if isinstance(value, list):
-        return [_decoded(item, arrays, known) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "class" in value:
-        content = _decoded(value["content"], arrays, known)
-        state = _decoded(value["state"], arrays, known)
-        return _object(value["class"], state | {"content": content}, known)
-    ((kind, item),) = value.items()
-    if kind == "dict":
-        return {key: _decoded(entry, arrays, known) for key, entry in item.items()}
-    if kind == "objects":
-        return np.array(item, dtype=object)
-    if kind in ("array", "scalar"):
-        return arrays[item] if kind == "array" else arrays[item][()]
-    decoded = _decoded(item, arrays, known)
-    if kind == "tuple":
-        return tuple(decoded)
-    if kind == "random_state":
-        random_state = np.random.RandomState()
-        random_state.set_state(tuple(decoded))
-        return random_state
-    raise SavedModelError(f"The file is damaged: it contains {kind!r}.")
+    state = encode(value.__getstate__(), arrays, name, _encoded_object)
+    return {"class": kind, "state": state}
 
 
 def _object(name, state, known):

@@ -98,6 +98,11 @@ class Rows:
             total = merge_ranges(total, _checked_range(rows, start, torch.float32))
         return total
 
+    def parts(self):
+        """Yield all rows in parts, as tensors of their type, which may share memory."""
+        for start, stop in self._parts():
+            yield self._slice(start, stop, copy=False)
+
     def to_numpy(self):
         """Read all rows into a new float64 array (n_samples, n_features)."""
         result = np.empty((len(self), self.n_features))

@@ -166,6 +166,7 @@ class AutoencoderNet(NeuralNet):
         self.validation_loss_curve_ = []
         self.is_trained_ = False
         self.is_restored_ = False
+        self.checkpoints_ = None
 
     def initialize_optimizer(self, triggered_directly=None):
         """Create the optimizer; in a loaded net, only further training does so."""
@@ -184,7 +185,16 @@ class AutoencoderNet(NeuralNet):
 
     # Training ---------------------------------------------------------------------
 
-    def train(self, rows, start=None, *, index=None, validation=None, epochs=None):
+    def train(
+        self,
+        rows,
+        start=None,
+        *,
+        index=None,
+        validation=None,
+        epochs=None,
+        checkpoints=None,
+    ):
         """Train for all epochs, from the weights of another net if given.
 
         Parameters
@@ -197,7 +207,10 @@ class AutoencoderNet(NeuralNet):
             Sorted indices of the validation set; None for no validation.
         epochs : int, default=None
             Number of epochs; None is the parameter `max_epochs`.
+        checkpoints : Checkpoints, default=None
+            Where training starts, if there is one, and where it is saved.
         """
+        self.checkpoints_ = checkpoints
         try:
             self.initialize()
         except (TypeError, ValueError, AssertionError) as error:
@@ -283,7 +296,14 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.zero_grad()  # gradients are as large as the weights
         if hasattr(self, "module_"):
             self.module_.eval()
-        self.last_epoch_ = self.noise_source_ = self.noise_ = None
+        self.last_epoch_ = self.noise_source_ = self.noise_ = self.checkpoints_ = None
+
+    def continue_from(self, loss_curve, validation_loss_curve):
+        """Take the present weights for those after the last epoch of these curves."""
+        state = self.module_.state_dict()
+        weights = {name: tensor.clone() for name, tensor in state.items()}
+        self.last_epoch_ = weights, loss_curve, validation_loss_curve
+        self.loss_curve_, self.validation_loss_curve_ = loss_curve, validation_loss_curve
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Run the epochs until they are complete or a callback stops training.
@@ -297,12 +317,19 @@ class AutoencoderNet(NeuralNet):
         datasets = {"dataset_train": X, "dataset_valid": y}
         batches = self.get_iterator(X, training=True)
         self.n_steps_, self.step_ = epochs * len(batches), 0
-        with _progress(epochs, self.verbose and epochs) as show:
-            for _ in range(epochs):
+        n_before, checkpoints = len(self.loss_curve_), self.checkpoints_
+        has_ended = epochs == 0
+        if checkpoints is not None:
+            has_ended = checkpoints.restore(self) or has_ended
+        n_done = len(self.loss_curve_) - n_before
+        with _progress(epochs, self.verbose and epochs, n_done) as show:
+            while not has_ended:
                 stops = self._run_epoch(batches, datasets, **fit_params)
                 show(self.loss_curve_[-1])
-                if stops:
-                    break
+                n_done += 1
+                has_ended = stops or n_done == epochs
+                if checkpoints is not None:
+                    checkpoints.save_if_due(self, has_ended=has_ended)
         return self
 
     def _run_epoch(self, batches, datasets, **fit_params):
@@ -521,13 +548,9 @@ class AutoencoderNet(NeuralNet):
 
     def _keep_epoch(self, loss, validation_loss):
         """Store weights and loss curves of a full epoch, in one assignment."""
-        state = self.module_.state_dict()
-        curves = (
-            [*self.loss_curve_, loss],
-            [*self.validation_loss_curve_, validation_loss],
+        self.continue_from(
+            [*self.loss_curve_, loss], [*self.validation_loss_curve_, validation_loss]
         )
-        self.last_epoch_ = ({k: w.clone() for k, w in state.items()}, *curves)
-        self.loss_curve_, self.validation_loss_curve_ = curves
 
     def _out_of_memory_message(self, rows, error):
         weights = sum(w.nbytes for w in self.module_.state_dict().values()) / 2**20
@@ -575,7 +598,7 @@ def _is_out_of_memory(error):
 
 
 @contextlib.contextmanager
-def _progress(epochs, verbose):
+def _progress(epochs, verbose, initial):
     """Yield a function that shows the loss of an epoch, in a progress bar if verbose.
 
     Where a bar cannot be redrawn, as in a log file, it is written every ten seconds.
@@ -585,7 +608,8 @@ def _progress(epochs, verbose):
         return
     is_redrawn = sys.stderr.isatty() or issubclass(tqdm, tqdm_notebook)
     interval = 0.1 if is_redrawn else 10
-    with tqdm(total=epochs, desc="epochs", unit="epoch", mininterval=interval) as bar:
+    options = {"desc": "epochs", "unit": "epoch", "mininterval": interval}
+    with tqdm(total=epochs, initial=initial, **options) as bar:
 
         def show(loss):
             bar.set_postfix(loss=f"{loss:.5g}", refresh=False)
