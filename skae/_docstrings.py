@@ -149,9 +149,9 @@ warm_start : bool, default=False
     Whether `fit` starts from the weights and the optimizer state of the last fit. The
     learning-rate schedule starts again.
 checkpoint : path-like, default=None
-    Folder for checkpoints, from which an interrupted `fit` goes on: call it again with
-    the same parameters and samples. It then ends as an unbroken fit does, bit for bit on
-    a CPU. "{fit}" in the path stands for a name of each fit, as in a search:
+    Folder for checkpoints, from which an interrupted `fit` continues: call it again with
+    the same parameters and samples. The model is that of an uninterrupted fit, bit for
+    bit on a CPU. "{fit}" in the path stands for a name of each fit, as in a search:
     "checkpoints/{fit}". A checkpoint is written after an epoch, but so that this takes at
     most 2% of the time, and at the end. `partial_fit` ignores it. None writes none.
 callbacks : list, default=None

@@ -115,7 +115,7 @@ class SavedModelError(ValueError):
 class CheckpointWarning(UserWarning):
     """Warning if a checkpoint cannot be written or read.
 
-    Training goes on without it. See the parameter `checkpoint` of the estimators.
+    Training continues without it. See the parameter `checkpoint` of the estimators.
     """
 
 

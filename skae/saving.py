@@ -102,7 +102,14 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) ->
 
     Examples
     --------
-    See `save_model`.
+    >>> import pathlib, tempfile
+    >>> from skae.densities import Gaussian
+    >>> from skae.saving import load_model, save_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "density.safetensors"
+    ...     save_model(Gaussian().fit([[0.0], [2.0]]), path)
+    ...     load_model(path).mean_
+    array([1.])
     """
     library = _safetensors("safetensors")
     try:

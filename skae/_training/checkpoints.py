@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted fit goes on where it was, and ends as if unbroken."""
+"""Checkpoints: an interrupted fit continues, and ends as an uninterrupted one."""
 
 import functools
 import hashlib
@@ -75,7 +75,7 @@ class Checkpoints:
             for name, value in sorted(parameters.items())
             if name not in WITHOUT_EFFECT
         }
-        self.identity = texts | start
+        self.identity = start | texts
         name = checksum(self.identity)[:16]
         self.folder = pathlib.Path(os.fspath(folder).replace(PLACEHOLDER, name))
         try:
@@ -133,7 +133,7 @@ class Checkpoints:
             if not self._has_failed:
                 warn(
                     f"The checkpoint in {self.folder} could not be written: {error}. "
-                    "Training goes on, and tries again.",
+                    "Training continues.",
                     CheckpointWarning,
                 )
             self._has_failed = True
@@ -189,8 +189,10 @@ class Checkpoints:
         else:
             state = None
         if problems:
-            goes_on = "starts anew" if state is None else "goes on from the one before"
-            warn(f"{'; '.join(problems)}. Training {goes_on}.", CheckpointWarning)
+            continues = (
+                "starts again" if state is None else "continues from the one before"
+            )
+            warn(f"{'; '.join(problems)}. Training {continues}.", CheckpointWarning)
         return state
 
     def _check_identity(self, state):
@@ -201,7 +203,7 @@ class Checkpoints:
                 raise ValueError(
                     f"The folder {str(self.folder)!r}, the parameter checkpoint, holds a "
                     f"checkpoint of another fit: {name} was {was}, and is now {now}. Fit "
-                    "with the same parameters and samples to continue it. To start anew, "
+                    "with the same parameters and samples to continue it. To start again, "
                     "delete the folder, or use another one; '{fit}' in the path stands "
                     "for a folder of each fit."
                 )
@@ -210,7 +212,7 @@ class Checkpoints:
 
 def read(path):
     """Return the state in a file; raise one of `READING_ERRORS` if it is damaged."""
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     state = decode(json.loads(arrays.pop(HEADER).tobytes()), arrays)
     if not isinstance(state, dict) or "identity" not in state:
