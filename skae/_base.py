@@ -502,8 +502,14 @@ class BaseAutoencoder(
         module = self._build_module(generator, axes)
         return self._make_net(module, generator, device, settings, copied)
 
-    def _make_net(self, module, generator, device, settings, callbacks=()):
-        """Return the net for a module, with the loss and the optimizer."""
+    def _make_net(
+        self, module, generator, device, settings, callbacks=(), optimizer_device=None
+    ):
+        """Return the net for a module, with the loss and the optimizer.
+
+        The options of the optimizer are those for `optimizer_device`, by default
+        `device`.
+        """
         return AutoencoderNet(
             module.encoder,
             module.decoder,
@@ -514,7 +520,7 @@ class BaseAutoencoder(
             **optimizers.optimizer_params(
                 self.optimizer,
                 self.weight_decay,
-                device,
+                optimizer_device or device,
                 self.n_features_in_ if self.init == "pca" else None,
             ),
             callbacks=list(callbacks),

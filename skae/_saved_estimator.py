@@ -73,6 +73,7 @@ class SavedEstimator(PlainState):
             draft._module_of(saved),
             generator=None,
             device=torch.device("cpu"),
+            optimizer_device=torch.device(self.device_),
             settings=saved["settings"] | {"lr_schedule": None},
         )
         resume.restore(net, saved["training"])

@@ -87,6 +87,7 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) ->
     Parameters
     ----------
     path : path-like
+        The file.
     classes : sequence of type, default=()
         Further classes that the file may contain: your own estimators.
 

@@ -200,6 +200,17 @@ def test_a_display_documents_its_parameters_and_attributes(display):
     assert sections["Examples"]
 
 
+@pytest.mark.parametrize(
+    "function",
+    [skae.saving.save_model, skae.saving.load_model, skae.BaseAutoencoder.to_onnx],
+)
+def test_functions_for_files_document_their_parameters(function):
+    assert documentation_faults(function) == []
+    sections = NumpyDocString(inspect.getdoc(function))
+    assert sections["Raises"]
+    assert sections["Examples"]
+
+
 def test_the_summary_documents_what_it_returns():
     assert documentation_faults(skae.BaseAutoencoder.summary) == []
     sections = NumpyDocString(inspect.getdoc(skae.BaseAutoencoder.summary))

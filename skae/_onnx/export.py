@@ -80,11 +80,23 @@ class OnnxExport:
     # The interface of skl2onnx, which calls the functions that these methods return.
 
     def onnx_parser(self):
-        """Return the function by which skl2onnx names the output of `transform`."""
+        """Return the function by which skl2onnx names the output of `transform`.
+
+        Returns
+        -------
+        function : callable
+            skl2onnx calls it.
+        """
         return lambda scope=None, inputs=None: [("codes", _output_type(self, inputs))]
 
     def onnx_shape_calculator(self):
-        """Return the function by which skl2onnx finds the shape of `transform`."""
+        """Return the function by which skl2onnx finds the shape of `transform`.
+
+        Returns
+        -------
+        function : callable
+            skl2onnx calls it.
+        """
 
         def calculate(operator):
             operator.outputs[0].type = _output_type(self, operator.inputs)
@@ -92,7 +104,13 @@ class OnnxExport:
         return calculate
 
     def onnx_converter(self):
-        """Return the function by which skl2onnx converts `transform`."""
+        """Return the function by which skl2onnx converts `transform`.
+
+        Returns
+        -------
+        function : callable
+            skl2onnx calls it.
+        """
 
         def convert(scope, operator, container):
             from skae._onnx.graph import ContainerGraph

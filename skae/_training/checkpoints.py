@@ -203,9 +203,9 @@ class Checkpoints:
                 raise ValueError(
                     f"The folder {str(self.folder)!r}, the parameter checkpoint, holds a "
                     f"checkpoint of another fit: {name} was {was}, and is now {now}. Fit "
-                    "with the same parameters and samples to continue it. To start again, "
-                    "delete the folder, or use another one; '{fit}' in the path stands "
-                    "for a folder of each fit."
+                    "with the same parameters and samples to continue it. To start "
+                    "again, delete the folder, or use another one; '{fit}' in the path "
+                    "stands for a folder of each fit."
                 )
         warn_of_versions("checkpoint", state["versions"])
 
