@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import small_conv, small_dense
+from helpers import small_conv, small_dense, small_dense_variational
 from skorch.callbacks import Callback
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -12,7 +12,13 @@ from skae._training import manual_gradient as module_under_test
 from skae._training.manual_gradient import manual_gradient
 from skae.nn.autoencoder import Autoencoder, Decoder, Encoder, GaussianEncoder
 from skae.nn.linear_path import Gain, PrincipalAxes, add_linear_path
-from skae.nn.losses import LOSSES, ReconstructionLoss
+from skae.nn.losses import (
+    LOSSES,
+    LearnedScaleLoss,
+    PriorDivergence,
+    ReconstructionLoss,
+    combine_losses,
+)
 from skae.nn.networks import dense_layers
 
 
@@ -93,6 +99,58 @@ def test_it_is_autograds_with_a_linear_path(sizes, latent_activation, output_act
     target = torch.rand(7, 6, generator=torch.Generator())
     X = module.encoder.standardizer(target)
     assert_same_gradient(module, criterion, X, target)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace"])
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid"])
+@pytest.mark.parametrize("has_path", [True, False])
+@pytest.mark.parametrize("beta", [1.0, 3.0])
+def test_it_is_autograds_for_random_codes(likelihood, output_activation, has_path, beta):
+    if has_path:
+        noise = np.array([0.1, 0.2, 0.3])
+        module = with_a_linear_path("tanh", "identity", output_activation, noise=noise)
+    else:
+        plain = autoencoder("tanh", sizes=(6, 5, 4))
+        module = Autoencoder(
+            GaussianEncoder(plain.encoder.body),
+            Decoder(dense_layers((2, 5, 6), "tanh"), output_activation),
+        )
+    criterion = combine_losses(
+        LearnedScaleLoss(likelihood, output_activation), [PriorDivergence(beta, 6)]
+    )
+    X = torch.rand(7, 6, generator=torch.Generator())
+    expected = criterion(module(X, torch.Generator().manual_seed(3)), X)
+    (expected * 0.7).backward()
+    by_autograd = gradients(module)
+    function = manual_gradient(module, criterion, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(function(X, X, 0.7), expected.detach())
+    torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-5, atol=1e-7)
+    assert all(gradient.any() for gradient in by_autograd)
+
+
+def test_the_bounds_of_variances_have_no_gradient():
+    module = with_a_linear_path(noise=np.array([0.1, 0.2, 0.3]))
+    with torch.no_grad():
+        module.encoder.body.network[-1].bias[3:] = torch.tensor([30.0, -30.0, 0.0])
+    criterion = combine_losses(
+        LearnedScaleLoss("gaussian", "identity"), [PriorDivergence(1.0, 6)]
+    )
+    X = torch.rand(7, 6, generator=torch.Generator())
+    criterion(module(X, torch.Generator().manual_seed(3)), X).backward()
+    by_autograd = gradients(module)
+    manual_gradient(module, criterion, torch.Generator().manual_seed(3))(X, X)
+    torch.testing.assert_close(gradients(module), by_autograd, rtol=1e-4, atol=1e-7)
+    assert not module.encoder.body.network[-1].bias.grad[3:5].any()
+
+
+@pytest.mark.parametrize("params", [{}, {"init": "random"}, {"loss": "laplace"}])
+def test_a_variational_fit_by_it_is_that_by_autograd(digits, monkeypatch, params):
+    manual = small_dense_variational(n_flow_layers=0, **params).fit(digits)
+    monkeypatch.setattr(module_under_test, "ENABLED", False)
+    by_autograd = small_dense_variational(n_flow_layers=0, **params).fit(digits)
+    np.testing.assert_allclose(manual.loss_curve_, by_autograd.loss_curve_, rtol=1e-4)
+    codes = by_autograd.transform(digits)
+    np.testing.assert_allclose(manual.transform(digits), codes, rtol=1e-2, atol=1e-2)
 
 
 class Custom(nn.Linear):

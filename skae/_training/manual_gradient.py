@@ -4,9 +4,9 @@ In small networks, half of a training step is the overhead of autograd and of mo
 calls; in networks for MNIST it is 5 to 9%. The matrix products are those of autograd, in
 the same order.
 
-It is only used for the squared error of plain stacks of linear layers, with or without
-a linear path beside them. Autograd is used
-wherever something could observe or change it: hooks on modules, parameters or the whole
+It is used for plain stacks of linear layers, with or without a linear path beside them:
+for the squared error, and for the evidence lower bound of variational autoencoders
+without a flow, whose loss has a learned scale. Autograd is used wherever something could observe or change it: hooks on modules, parameters or the whole
 process, patched methods, subclasses, anomaly detection and saved-tensor hooks. `ENABLED`
 switches it off.
 """
@@ -15,9 +15,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skae.nn.autoencoder import Autoencoder, Decoder, Encoder
+from skae.nn.autoencoder import (
+    MAX_LOG_VARIANCE,
+    Autoencoder,
+    Decoder,
+    Encoder,
+    GaussianEncoder,
+)
 from skae.nn.linear_path import DecoderPath, EncoderPath, LinearPath, Standardizer
-from skae.nn.losses import ReconstructionLoss
+from skae.nn.losses import (
+    CombinedLoss,
+    LearnedScaleLoss,
+    PriorDivergence,
+    ReconstructionLoss,
+)
 
 ENABLED = True
 
@@ -32,7 +43,7 @@ ACTIVATIONS = {
 }
 
 # Types with a known `forward`. Networks with any other type are left to autograd.
-CONTAINERS = (Autoencoder, Encoder, Decoder, nn.Sequential)
+CONTAINERS = (Autoencoder, Encoder, GaussianEncoder, Decoder, nn.Sequential)
 PATHS = (EncoderPath, DecoderPath, LinearPath, Standardizer)
 KNOWN_TYPES = {*CONTAINERS, *PATHS, *ACTIVATIONS, nn.Linear, nn.Identity}
 
@@ -45,28 +56,50 @@ CONTENTS = {
 PARAMETER_HOOKS = tuple(name for name in dir(nn.Parameter) if name.endswith("_hooks"))
 
 
-def manual_gradient(module, criterion):
-    """Return the gradient computation as a `DenseGradient`, or None to use autograd.
+def manual_gradient(module, criterion, generator=None):
+    """Return the function that computes the gradient, or None to use autograd.
 
     Parameters
     ----------
     module : Autoencoder
     criterion : torch.nn.Module
         The loss.
+    generator : torch.Generator, default=None
+        Source of the random codes of a variational autoencoder.
+
+    Returns
+    -------
+    DenseGradient, VariationalGradient or None
     """
-    if not ENABLED or not _is_squared_error(criterion) or module.is_random:
+    is_variational = type(module.encoder) is GaussianEncoder
+    is_known = _is_lower_bound if is_variational else _is_squared_error
+    if not ENABLED or not is_known(criterion) or module.corruption is not None:
         return None
     if _is_observed() or not all(map(_is_plain, module.modules())):
         return None
     weights = list(module.parameters())
     if not all(map(_is_plain_parameter, weights)):
         return None
-    encoder = _gradient_of(module.encoder.body, module.encoder.activation)
-    decoder = _gradient_of(module.decoder.body, criterion.activation)
+    if is_variational:
+        encoder = _gradient_of_gaussian(module.encoder.body)
+        decoder = _gradient_of(module.decoder.body, criterion.reconstruction.activation)
+    else:
+        encoder = _gradient_of(module.encoder.body, module.encoder.activation)
+        decoder = _gradient_of(module.decoder.body, criterion.activation)
     if encoder is None or decoder is None:
         return None
-    is_shared = len(weights) < encoder.n_weights + decoder.n_weights
-    return None if is_shared else DenseGradient(encoder, decoder)  # autograd sums
+    if len(weights) < encoder.n_weights + decoder.n_weights:
+        return None  # shared weights, of which autograd sums the gradients
+    if is_variational:
+        return VariationalGradient(encoder, decoder, criterion, generator)
+    return DenseGradient(encoder, decoder)
+
+
+def _gradient_of_gaussian(body):
+    """Return the gradient computation of a `GaussianEncoder`, None if it is not known."""
+    path = body if type(body) is EncoderPath else None
+    network = _stack_gradient([body if path is None else body.network])
+    return None if network is None else GaussianEncoderGradient(network, path)
 
 
 def _gradient_of(body, activation):
@@ -75,8 +108,7 @@ def _gradient_of(body, activation):
         return _stack_gradient([body, activation])
     network = _stack_gradient([body.network])
     is_known = type(activation) is nn.Identity or type(activation) in ACTIVATIONS
-    is_random = getattr(body, "log_variances", None) is not None
-    if network is None or not is_known or is_random:
+    if network is None or not is_known:
         return None
     kind = EncoderPathGradient if type(body) is EncoderPath else DecoderPathGradient
     return kind(body, network, ACTIVATIONS.get(type(activation), IDENTITY))
@@ -116,6 +148,91 @@ class DenseGradient:
         gradient = (output - target).mul_(2 * weight_of_batch / X.numel())
         self.encoder.backward(self.decoder.backward(gradient), by_input=False)
         return loss
+
+
+class VariationalGradient:
+    """Compute minus the evidence lower bound, per feature, and its gradient.
+
+    Parameters
+    ----------
+    encoder : GaussianEncoderGradient
+    decoder : StackGradient or DecoderPathGradient
+    criterion : CombinedLoss
+        A `LearnedScaleLoss` and a `PriorDivergence`.
+    generator : torch.Generator
+        Source of the random codes.
+    """
+
+    def __init__(self, encoder, decoder, criterion, generator):
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = criterion.reconstruction
+        self.divergence_weight = criterion.terms[0].weight
+        self.generator = generator
+
+    @torch.no_grad()
+    def __call__(self, X, target, weight_of_batch=1.0):
+        """Return the loss of a batch; ``weight.grad`` is its gradient, weighted."""
+        codes = self.encoder.forward(X, self.generator)
+        output = self.decoder.forward(codes)
+        loss, gradient = self.likelihood.with_gradient(output, target)
+        loss = loss + self.divergence_weight * self.encoder.divergence()
+        gradient = self.decoder.backward(gradient.mul_(weight_of_batch))
+        self.encoder.backward(gradient, self.divergence_weight * weight_of_batch)
+        return loss
+
+
+class GaussianEncoderGradient:
+    """The gradient of a `GaussianEncoder` without a flow.
+
+    Parameters
+    ----------
+    network : StackGradient
+        Of the means and log-variances, (batch, 2 * n_components).
+    path : EncoderPath or None
+        The linear path beside the network.
+    """
+
+    def __init__(self, network, path):
+        self.network, self.path = network, path
+        self.n_weights = network.n_weights + (0 if path is None else 2)
+
+    def forward(self, X, generator):
+        """Return random codes, and keep the values that `backward` needs."""
+        mean, log_variance = self.network.forward(X).chunk(2, dim=1)
+        if self.path is not None:
+            linear = self.path.linear
+            total = torch.addmm(linear.bias, X, linear.weight.t()).add_(mean)
+            mean = total.div_(self.path.scales)
+            log_variance = self.path.log_variances + log_variance
+        self.is_free = log_variance.abs() <= MAX_LOG_VARIANCE
+        self.log_variance = log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
+        noise = torch.randn(
+            mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
+        )
+        self.deviation = (self.log_variance / 2).exp().mul_(noise)
+        self.X, self.mean, self.variance = X, mean, self.log_variance.exp()
+        return mean + self.deviation
+
+    def divergence(self):
+        """Return the mean divergence of the codes from the prior."""
+        total = self.mean.square() + self.variance - 1 - self.log_variance
+        return total.sum() / (2 * len(self.mean))
+
+    def backward(self, gradient, divergence_weight):
+        """Set the gradients of the weights."""
+        share = divergence_weight / len(self.mean)
+        by_log_variance = (gradient * self.deviation).mul_(0.5)
+        by_log_variance.add_(self.variance.sub_(1), alpha=share / 2)
+        by_mean = gradient.add_(self.mean, alpha=share)
+        if self.path is not None:
+            by_mean = by_mean / self.path.scales
+            linear = self.path.linear
+            linear.weight.grad, linear.bias.grad = by_mean.t() @ self.X, by_mean.sum(0)
+        by_output = torch.cat([by_mean, by_log_variance.mul_(self.is_free)], dim=1)
+        self.network.backward(by_output, by_input=False)
+        self.X = self.mean = self.variance = self.log_variance = None
+        self.deviation = self.is_free = None
 
 
 class StackGradient:
@@ -210,6 +327,14 @@ class DecoderPathGradient(PathGradient):
 def _is_squared_error(criterion):
     is_known = type(criterion) is ReconstructionLoss
     return is_known and criterion.error is functional.mse_loss
+
+
+def _is_lower_bound(criterion):
+    return (
+        type(criterion) is CombinedLoss
+        and type(criterion.reconstruction) is LearnedScaleLoss
+        and [type(term) for term in criterion.terms] == [PriorDivergence]
+    )
 
 
 def _is_observed():

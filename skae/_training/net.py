@@ -403,7 +403,7 @@ class AutoencoderNet(NeuralNet):
         """Return the function for the steps of this epoch: it returns the batch loss."""
         loss_with_gradient = self._autograd
         if torch.device(self.device).type == "cpu" and self.precision != "bfloat16":
-            manual = manual_gradient(self.module_, self.criterion_)
+            manual = manual_gradient(self.module_, self.criterion_, self.noise_)
             if manual is not None:
                 loss_with_gradient = manual
 

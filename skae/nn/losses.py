@@ -89,6 +89,23 @@ class LearnedScaleLoss(nn.Module):
         scale = functional.l1_loss(y, X) + least.sqrt()
         return 1 + math.log(2) + scale.log()
 
+    def with_gradient(self, y, X):
+        """Return the loss of reconstructions, and its gradient by them.
+
+        Parameters
+        ----------
+        y, X : tensor of shape (batch, n_features)
+            Reconstructions, with the output activation, and the target.
+        """
+        difference = y - X
+        least = MIN_VARIANCE_RATIO * X.var(correction=0) + torch.finfo(X.dtype).tiny
+        if self.is_gaussian:
+            variance = difference.square().mean() + least
+            loss = (1 + math.log(2 * math.pi) + variance.log()) / 2
+            return loss, difference.div_(variance * X.numel())
+        scale = difference.abs().mean() + least.sqrt()
+        return 1 + math.log(2) + scale.log(), difference.sign_().div_(scale * X.numel())
+
     def in_units(self, loss, scale):
         """Return the loss in units of the data for that of data divided by `scale`."""
         return loss + math.log(scale)
