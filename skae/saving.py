@@ -60,8 +60,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    save_file = _safetensors("safetensors.numpy").save_file
-    arrays = {}
+    save, arrays = _safetensors("safetensors.numpy").save, {}
     if not isinstance(model, PlainState):
         raise TypeError(
             f"save_model saves autoencoders and densities of skae, but got a "
@@ -75,7 +74,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
             f"{error}, which a safetensors file cannot hold. Save the model with skops "
             "or pickle."
         ) from error
-    write_atomically(path, lambda file: save_file(arrays, file, {KEY: header}))
+    write_atomically(path, save(arrays, {KEY: header}))
 
 
 def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) -> Any:

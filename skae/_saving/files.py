@@ -5,20 +5,20 @@ import os
 import pathlib
 
 
-def write_atomically(path, write):
+def write_atomically(path, content):
     """Write a file under another name first, so that it is never half written.
 
     Parameters
     ----------
     path : path-like
-    write : callable
-        Called with the path of the file to write.
+    content : bytes
     """
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        write(partial)
-        with open(partial, "rb+") as file:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:

@@ -171,7 +171,7 @@ class Checkpoints:
         last = self.folder / LAST
         if last.exists():
             os.replace(last, self.folder / PREVIOUS)
-        write_atomically(last, lambda path: path.write_bytes(buffer.getbuffer()))
+        write_atomically(last, buffer.getbuffer())
 
     def _read(self):
         """Return the state of the last checkpoint that can be read, None without one."""
