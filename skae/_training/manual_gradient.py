@@ -6,9 +6,9 @@ the same order.
 
 It is used for plain stacks of linear layers, with or without a linear path beside them:
 for the squared error, and for the evidence lower bound of variational autoencoders
-without a flow, whose loss has a learned scale. Autograd is used wherever something could observe or change it: hooks on modules, parameters or the whole
-process, patched methods, subclasses, anomaly detection and saved-tensor hooks. `ENABLED`
-switches it off.
+without a flow, whose loss has a learned scale. Autograd is used wherever something could
+observe or change it: hooks on modules, parameters or the whole process, patched methods,
+subclasses, anomaly detection and saved-tensor hooks. `ENABLED` switches it off.
 """
 
 import torch
