@@ -1,6 +1,7 @@
 """Time of an ONNX model beside that of `transform`, for one sample and for many.
 
-Both run in this process on one thread, in turns; the table has the medians:
+Both run in this process with their default number of threads, in alternate series of
+calls; the table has the medians:
 
     python docs/benchmarks/onnx_latency.py > table.md
 """
@@ -11,7 +12,6 @@ import warnings
 
 import numpy as np
 import onnxruntime
-import torch
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,25 +19,25 @@ from sklearn.preprocessing import StandardScaler
 from skae import ConvAutoencoder, DenseAutoencoder
 
 N_SAMPLES = 10_000
+N_SERIES = 5
 
 
 def function_of(model):
-    """Return the function of an ONNX model, computed by one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    """Return the function of an ONNX model."""
+    session = onnxruntime.InferenceSession(model.SerializeToString())
     return lambda X: session.run(None, {"X": X})
 
 
 def medians(functions, X, n_runs):
-    """Return the median seconds of functions of X that are called in turns."""
+    """Return the median seconds of functions of X, which are called in series."""
     seconds = [[] for _ in functions]
-    for _ in range(n_runs):
+    for _ in range(N_SERIES):
         for function, own in zip(functions, seconds, strict=True):
-            start = time.perf_counter()
-            function(X)
-            own.append(time.perf_counter() - start)
-    return [statistics.median(own[n_runs // 10 :]) for own in seconds]
+            for _ in range(n_runs):
+                start = time.perf_counter()
+                function(X)
+                own.append(time.perf_counter() - start)
+    return [statistics.median(own) for own in seconds]
 
 
 def cases():
@@ -63,13 +63,12 @@ def cases():
 
 def main():
     """Measure, and print a table in Markdown."""
-    torch.set_num_threads(1)
     print("| model | samples | `transform` | ONNX | ONNX / `transform` |")
     print("|---|---:|---:|---:|---:|")
     for name, estimator, model, X in cases():
         functions = [estimator.transform, function_of(model)]
         many = np.tile(X, (-(-N_SAMPLES // len(X)), 1))[:N_SAMPLES]
-        for samples, n_runs in ((X[:1], 300), (many, 10)):
+        for samples, n_runs in ((X[:1], 100), (many, 3)):
             by_skae, by_onnx = medians(functions, samples, n_runs)
             print(
                 f"| {name} | {len(samples):,} | {1000 * by_skae:.3g} ms | "
