@@ -89,9 +89,14 @@ class SavedEstimator(PlainState):
         is_own = not build.__module__.startswith("skae.")
         try:
             module = self._module_on("meta", saved, is_own)
-        except Exception:
+        except SavedModelError:
+            raise
+        except Exception as error:
             if not is_own:
-                raise
+                raise SavedModelError(
+                    "The networks that the saved parameters describe cannot be built: "
+                    f"{error}."
+                ) from error
             module = None
         if module is None or networks.has_meta_tensors(module):
             module = self._module_on("cpu", saved, is_own)
