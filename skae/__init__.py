@@ -4,12 +4,13 @@ from skae import callbacks, datasets, densities, displays, exceptions, metrics, 
 from skae._base import BaseAutoencoder
 from skae._conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae._dense import DenseAutoencoder, DenseVariationalAutoencoder
-from skae._saving.names import TRUSTED_TYPES, publish
+from skae._saving.names import TRUSTED_TYPES
+from skae._saving.names import publish as _publish
 from skae._variational import BaseVariationalAutoencoder
 from skae._version import __version__ as __version__
 
-publish(__name__, BaseAutoencoder, BaseVariationalAutoencoder, trusted=False)
-publish(
+_publish(__name__, BaseAutoencoder, BaseVariationalAutoencoder, trusted=False)
+_publish(
     __name__,
     ConvAutoencoder,
     ConvVariationalAutoencoder,

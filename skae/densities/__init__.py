@@ -5,13 +5,13 @@ log-densities, and ``sample(n_samples, random_state)``. An autoencoder also acce
 other object with `fit` and `sample`, such as `sklearn.mixture.GaussianMixture`.
 """
 
-from skae._saving.names import publish
+from skae._saving.names import publish as _publish
 from skae.densities._flow import FlowPrior
 from skae.densities._gaussian import DiagonalGaussian, Gaussian, StandardNormal
 from skae.densities._kernel import LatentKernelDensity
 from skae.densities._mixture import LatentGaussianMixture
 
-publish(
+_publish(
     __name__,
     DiagonalGaussian,
     FlowPrior,
