@@ -94,7 +94,7 @@ def _copied_generator(net):
     if state is None:
         generator.set_state(net.generator_.get_state())
     else:
-        generator.set_state(torch.tensor(state))
+        generator.set_state(torch.tensor(state, device="cpu"))
     return generator
 
 
