@@ -4,6 +4,7 @@ from skae import callbacks, datasets, densities, displays, exceptions, metrics, 
 from skae._base import BaseAutoencoder
 from skae._conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae._dense import DenseAutoencoder, DenseVariationalAutoencoder
+from skae._detector import AutoencoderDetector
 from skae._saving.names import TRUSTED_TYPES
 from skae._saving.names import publish as _publish
 from skae._variational import BaseVariationalAutoencoder
@@ -12,6 +13,7 @@ from skae._version import __version__ as __version__
 _publish(__name__, BaseAutoencoder, BaseVariationalAutoencoder, trusted=False)
 _publish(
     __name__,
+    AutoencoderDetector,
     ConvAutoencoder,
     ConvVariationalAutoencoder,
     DenseAutoencoder,
@@ -20,6 +22,7 @@ _publish(
 
 __all__ = [
     "TRUSTED_TYPES",
+    "AutoencoderDetector",
     "BaseAutoencoder",
     "BaseVariationalAutoencoder",
     "ConvAutoencoder",

@@ -106,9 +106,9 @@ def _add(digest, value):
         _add(digest, value.ravel().tolist())
     elif isinstance(value, dict):
         digest.update(f"dict {len(value)}".encode())
-        for key, item in value.items():
+        for key in sorted(value, key=repr):  # the order has no meaning
             _add(digest, key)
-            _add(digest, item)
+            _add(digest, value[key])
     elif isinstance(value, list | tuple):
         kind = "tuple" if isinstance(value, tuple) else "list"
         digest.update(f"{kind} {len(value)}".encode())

@@ -1,0 +1,1 @@
+"""Anomaly scores of samples and of their features."""

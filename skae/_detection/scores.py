@@ -1,0 +1,233 @@
+"""Anomaly scores: how unusual a sample is, and what each feature contributes.
+
+A score is computed from samples and residuals, the differences from their
+reconstructions; both are arrays of shape (n_samples, n_features). Higher is more unusual.
+"""
+
+import numpy as np
+from sklearn.covariance import LedoitWolf
+from sklearn.neighbors import NearestNeighbors
+
+# Training samples among which neighbours are sought.
+MAX_REFERENCES = 20_000
+
+# The squared distance of whitened residuals, relative to that of standardised samples.
+RESIDUAL_WEIGHT = 0.2
+
+# Neighbours that tell whether a training sample is itself an outlier, and the share of
+# the training samples.
+N_TRIM_NEIGHBORS = 100
+TRIM_SHARE = 0.25
+
+# A distance is that of a training sample from itself if it is below this share of a
+# usual distance.
+SAME_SAMPLE = 1e-4
+
+# With more features, residuals are divided by their standard deviations only.
+MAX_WHITENED = 1000
+
+# The least variance of residuals, relative to the variance of the samples.
+MIN_VARIANCE_RATIO = 1e-4
+
+
+class Scales:
+    """Standard deviations of samples, and the whitening of residuals.
+
+    The whitening is symmetric: a whitened feature is as similar as possible to its own
+    residual.
+
+    Parameters
+    ----------
+    samples, residuals : ndarray of shape (n_samples, n_features)
+    """
+
+    def __init__(self, samples, residuals):
+        std = samples.std(axis=0)
+        self.std = np.where(std > 0, std, 1.0)
+        self.mean = residuals.mean(axis=0)
+        floor = MIN_VARIANCE_RATIO * np.square(self.std)
+        if samples.shape[1] > MAX_WHITENED:
+            self.whitening = 1 / np.sqrt(residuals.var(axis=0) + floor)
+            return
+        scaled = (residuals - self.mean) / self.std
+        covariance = LedoitWolf(assume_centered=True).fit(scaled).covariance_
+        covariance += MIN_VARIANCE_RATIO * np.eye(len(covariance))
+        variances, axes = np.linalg.eigh(covariance)
+        self.whitening = (axes / np.sqrt(variances)) @ axes.T / self.std[:, None]
+
+    def whitened(self, residuals):
+        """Return residuals as independent variables of variance 1."""
+        centred = residuals - self.mean
+        if self.whitening.ndim == 1:
+            return centred * self.whitening
+        return centred @ self.whitening
+
+
+class ReconstructionScore:
+    """Mean squared residual."""
+
+    def fit(self, samples, residuals):
+        """Keep nothing: the score needs no training samples."""
+        return self
+
+    def add(self, samples, residuals):
+        """Add held-out samples, where a score compares with samples."""
+
+    def score(self, samples, residuals):
+        """Return the score of each sample."""
+        return np.square(residuals).mean(axis=1)
+
+    def by_feature(self, samples, residuals):
+        """Return the parts of the scores, which sum to them."""
+        return np.square(residuals) / residuals.shape[1]
+
+    def state(self):
+        """Return what a file holds, as plain data."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state(cls, state):
+        """Return the fitted score of a `state`."""
+        loaded = object.__new__(cls)
+        vars(loaded).update(state)
+        loaded._derive()
+        return loaded
+
+    def _derive(self):
+        """Compute what a file does not hold."""
+
+
+class ResidualScore(ReconstructionScore):
+    """Mahalanobis distance of the residuals."""
+
+    def fit(self, samples, residuals):
+        """Find the covariance of the residuals of training samples."""
+        scales = Scales(samples, residuals)
+        self.std, self.mean, self.whitening = scales.std, scales.mean, scales.whitening
+        return self
+
+    whitened = Scales.whitened
+
+    def score(self, samples, residuals):
+        """Return the score of each sample."""
+        return np.sqrt(np.square(self.whitened(residuals)).sum(axis=1))
+
+    def by_feature(self, samples, residuals):
+        """Return the parts of the scores, which sum to them."""
+        return divided(
+            self.score(samples, residuals), np.square(self.whitened(residuals))
+        )
+
+
+class NeighborScore(ResidualScore):
+    """Mean distance to the nearest training samples.
+
+    The distance is that of standardised samples together with their whitened residuals.
+    Training samples that are themselves far from others are no neighbours.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    trimmed : float
+        Share of the training samples that are left out.
+    rng : RandomState
+        Selects some of many training samples.
+    """
+
+    def __init__(self, n_neighbors, trimmed, rng):
+        self.n_neighbors = n_neighbors
+        self.trimmed = trimmed
+        self.rng = rng
+
+    def fit(self, samples, residuals):
+        """Choose the training samples among which neighbours are sought."""
+        super().fit(samples, residuals)
+        self._choose(self._points(samples, residuals))
+        return self
+
+    def add(self, samples, residuals):
+        """Add held-out samples to those among which neighbours are sought.
+
+        A sample is never its own neighbour. The scores of the added samples are therefore
+        like those of new samples.
+        """
+        self._choose(np.vstack([self.all_points, self._points(samples, residuals)]))
+        del self.all_points
+
+    def _choose(self, points):
+        self.all_points = points
+        if len(points) > MAX_REFERENCES:
+            chosen = self.rng.choice(len(points), MAX_REFERENCES, replace=False)
+            points = points[np.sort(chosen)]
+        n_kept = max(len(points) - round(self.trimmed * len(points)), 2)
+        n_near = max(min(N_TRIM_NEIGHBORS, int(TRIM_SHARE * len(points))), 1)
+        index = NearestNeighbors(n_neighbors=min(n_near, len(points) - 1)).fit(points)
+        distances, _ = index.kneighbors()  # without the sample itself
+        order = np.argsort(distances.mean(axis=1), kind="stable")
+        self.points = points[np.sort(order[:n_kept])]
+        self.usual_distance = float(np.median(distances[:, 0]))
+        self._derive()
+
+    def _derive(self):
+        n_neighbors = min(self.n_neighbors + 1, len(self.points))
+        self._index = NearestNeighbors(n_neighbors=n_neighbors).fit(self.points)
+
+    def state(self):
+        """Return what a file holds, as plain data."""
+        return {k: v for k, v in vars(self).items() if k not in ("_index", "rng")}
+
+    def score(self, samples, residuals):
+        """Return the score of each sample."""
+        distances, _ = self._neighbors(self._points(samples, residuals))
+        return distances.mean(axis=1)
+
+    def by_feature(self, samples, residuals):
+        """Return the parts of the scores, which sum to them."""
+        points, n_features = self._points(samples, residuals), samples.shape[1]
+        distances, neighbors = self._neighbors(points)
+        parts = np.zeros((len(points), n_features))
+        for number in range(neighbors.shape[1]):
+            squares = np.square(points - self.points[neighbors[:, number]])
+            by_feature = squares[:, :n_features] + squares[:, n_features:]
+            parts += divided(distances[:, number], by_feature)
+        return parts / neighbors.shape[1]
+
+    def _points(self, samples, residuals):
+        whitened = np.sqrt(RESIDUAL_WEIGHT) * self.whitened(residuals)
+        return np.hstack([samples / self.std, whitened]).astype(np.float32)
+
+    def _neighbors(self, points):
+        """Return distances and indices of neighbours, without the sample itself."""
+        distances, neighbors = self._index.kneighbors(points)
+        distances = distances.astype(np.float64)
+        if distances.shape[1] == 1:
+            return distances, neighbors
+        is_itself = distances[:, :1] <= SAME_SAMPLE * self.usual_distance
+        return (
+            np.where(is_itself, distances[:, 1:], distances[:, :-1]),
+            np.where(is_itself, neighbors[:, 1:], neighbors[:, :-1]),
+        )
+
+
+def divided(totals, squares):
+    """Divide totals among features in proportion to squares.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_samples,)
+    squares : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+    """
+    sums = squares.sum(axis=1, keepdims=True)
+    even = np.full_like(squares, 1 / squares.shape[1])
+    return totals[:, None] * np.divide(squares, sums, out=even, where=sums > 0)
+
+
+MEASURES = {
+    "neighbors": NeighborScore,
+    "reconstruction": ReconstructionScore,
+    "residual": ResidualScore,
+}
