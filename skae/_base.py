@@ -66,6 +66,7 @@ from skae.nn.autoencoder import (
     Encoder,
     absolute_errors,
     squared_errors,
+    squared_jacobian,
 )
 from skae.nn.corruption import make_corruption
 from skae.nn.linear_path import add_linear_path
@@ -995,6 +996,32 @@ class BaseAutoencoder(
         """
         scores = array_api.to_numpy(self.score_samples(X))
         return float(np.mean(scores, dtype=np.float64))
+
+    def feature_importances(self, X: ArrayLike) -> np.ndarray:
+        """Return how strongly each feature moves each latent component.
+
+        It is the root mean square, over the samples, of the derivative of the component
+        by the feature, times the standard deviation of the feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, or images of the shape in `fit`. Of more than 2,000, a random part
+            is used.
+
+        Returns
+        -------
+        importances : ndarray of shape (n_components, n_features)
+            At least 0, in units of the latent codes: by how much a component changes if
+            the feature changes by its standard deviation; for images, the features are
+            the pixels. float64 if `X` is, else float32.
+        """
+        check_is_fitted(self)
+        rows, _ = check_X(self, X, "feature_importances")
+        some = some_of(rows)
+        squares, _ = self._run(some, [self.encoder_], squared_jacobian)
+        importances = np.sqrt(squares.mean(axis=0)) * some.to_numpy().std(axis=0)
+        return array_api.like(X, importances.astype(squares.dtype))
 
     # Generating -------------------------------------------------------------------
 

@@ -293,8 +293,8 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         -------
         feature_scores : ndarray of shape (n_samples, n_features)
             Higher is more unusual; for images, of their shape. They sum to
-            ``-score_samples(X)``. For ``anomaly_score="density"``, the score is divided in
-            proportion to the squared residuals. The features are those of the input of
+            ``-score_samples(X)``. For ``anomaly_score="density"``, the score is divided
+            in proportion to the squared residuals. The features are those of the input of
             the autoencoder, after the steps before it in a Pipeline.
         """
         check_is_fitted(self)
@@ -305,6 +305,32 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         else:
             parts = self._measure.by_feature(samples, residuals)
         return parts.reshape(np.shape(inputs))
+
+    def reconstruct(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return samples as `feature_scores` sees them, and their reconstructions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples, or images of the shape in `fit`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The samples; in the units of the input if the steps before the autoencoder
+            have an inverse, else as they are after these steps.
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            The reconstructions, in the same units.
+        """
+        check_is_fitted(self)
+        inputs = self._inputs(self._checked(X, reset=False))
+        reconstructed = _last_step(self.estimator_).reconstruct(inputs)
+        if isinstance(self.estimator_, Pipeline) and len(self.estimator_) > 1:
+            before = self.estimator_[:-1]
+            if hasattr(before, "inverse_transform"):
+                inputs = before.inverse_transform(inputs)
+                reconstructed = before.inverse_transform(reconstructed)
+        return np.asarray(inputs), np.asarray(reconstructed)
 
     # ------------------------------------------------------------------------------
 

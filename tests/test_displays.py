@@ -1,5 +1,6 @@
 """Behaviour that all displays share: estimators, axes, image shapes and errors."""
 
+import functools
 import inspect
 
 import matplotlib.pyplot as plt
@@ -18,9 +19,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
-from skae import displays
+from skae import AutoencoderDetector, displays
 from skae.callbacks import ReconstructionRecorder
 from skae.displays import (
+    AnomalyDisplay,
     ArchitectureDisplay,
     InterpolationDisplay,
     LatentGridDisplay,
@@ -33,6 +35,14 @@ from skae.displays import (
 )
 
 SHAPE = {"image_shape": (8, 8)}
+
+
+@functools.cache
+def fitted_detector():
+    X = load_digits().data[:200] / 16
+    return AutoencoderDetector(small_dense(), random_state=0).fit(X)
+
+
 DRAW = {  # each display from an autoencoder of digits
     "ArchitectureDisplay": lambda ae, X, **kw: ArchitectureDisplay.from_estimator(
         ae, **kw
@@ -55,6 +65,9 @@ DRAW = {  # each display from an autoencoder of digits
     "InterpolationDisplay": lambda ae, X, **kw: InterpolationDisplay.from_estimator(
         ae, X[:2], X[2:4], n_steps=5, **SHAPE, **kw
     ),
+    "AnomalyDisplay": lambda ae, X, **kw: AnomalyDisplay.from_estimator(
+        fitted_detector(), X, sample=3, **kw
+    ),
     "LossCurveDisplay": lambda ae, X, **kw: LossCurveDisplay.from_estimator(ae, **kw),
     # It has no from_estimator: a recorder in the callbacks draws it.
     "ReconstructionProgressDisplay": lambda ae, X, **kw: dict(ae.callbacks_)[
@@ -62,7 +75,8 @@ DRAW = {  # each display from an autoencoder of digits
     ].plot(**SHAPE, **kw),
 }
 every_display = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
-FROM_ESTIMATOR = {name: draw for name, draw in DRAW.items() if "Progress" not in name}
+OTHERS = ("ReconstructionProgressDisplay", "AnomalyDisplay")  # not of an autoencoder
+FROM_ESTIMATOR = {name: draw for name, draw in DRAW.items() if name not in OTHERS}
 every_display_of_estimators = pytest.mark.parametrize(
     "draw", FROM_ESTIMATOR.values(), ids=FROM_ESTIMATOR
 )
@@ -95,6 +109,7 @@ def test_all_displays_are_tested():
 
 def test_the_arrays_of_all_displays_that_hold_one_are_tested():
     assert set(DRAW) - set(ARRAYS) == {
+        "AnomalyDisplay",
         "ArchitectureDisplay",
         "ReconstructionProgressDisplay",
     }
@@ -185,6 +200,7 @@ def test_plot_refuses_unknown_options(ae, digits, name):
 @pytest.mark.parametrize(
     ("name", "option"),
     [
+        ("AnomalyDisplay", "bar_kw"),
         ("ArchitectureDisplay", "bar_kw"),
         ("ReconstructionDisplay", "image_kw"),
         ("ReconstructionDisplay", "text_kw"),

@@ -24,6 +24,7 @@ LEVELS = [
     {"nn", "_data", "_saving"},
     {
         "datasets",
+        "_detection",
         "densities",
         "metrics",
         "_onnx",
@@ -37,6 +38,7 @@ LEVELS = [
     {"_base"},
     {"_variational"},
     {"_dense", "_conv"},
+    {"_detector"},
     {"displays"},
     {"callbacks", "saving"},
 ]

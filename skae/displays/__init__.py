@@ -1,5 +1,6 @@
 """Plots of autoencoders, with the API of scikit-learn's displays."""
 
+from skae.displays._anomalies import AnomalyDisplay
 from skae.displays._architecture import ArchitectureDisplay
 from skae.displays._decoded import InterpolationDisplay, LatentGridDisplay
 from skae.displays._generated import SampleDisplay
@@ -10,6 +11,7 @@ from skae.displays._scatter import LatentScatterDisplay
 from skae.displays._training import LossCurveDisplay
 
 __all__ = [
+    "AnomalyDisplay",
     "ArchitectureDisplay",
     "InterpolationDisplay",
     "LatentGridDisplay",

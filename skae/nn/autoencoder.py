@@ -254,6 +254,29 @@ def absolute_errors(X, encoder, decoder):
     return (decoder(encoder(X.clone())) - X).abs().mean(dim=1)
 
 
+def squared_jacobian(X, encoder):
+    """Return the squared derivatives of latent codes by samples.
+
+    Parameters
+    ----------
+    X : tensor of shape (batch, n_features)
+    encoder : Encoder or GaussianEncoder
+
+    Returns
+    -------
+    tensor of shape (batch, n_components, n_features)
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        X = X.clone().requires_grad_(True)
+        codes = encoder(X)
+        # The codes of a sample depend on this sample only.
+        rows = [
+            torch.autograd.grad(component.sum(), X, retain_graph=True)[0]
+            for component in codes.unbind(dim=1)
+        ]
+    return torch.stack(rows, dim=1).square()
+
+
 def posterior_parameters(X, encoder):
     """Return means and standard deviations of codes, (batch, 2 * n_components)."""
     mean, log_variance = encoder.posterior(X)
