@@ -1,5 +1,6 @@
 """ONNX models compute what the methods of the estimators compute."""
 
+import pickle
 import sys
 import warnings
 
@@ -48,7 +49,7 @@ def assert_close(result, expected):
     assert result.dtype == expected.dtype
     assert result.shape == expected.shape
     atol = 1e-5 * max(1, np.abs(expected).max())
-    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=atol)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=atol)
 
 
 def assert_converted(estimator, X):
@@ -68,7 +69,7 @@ def assert_converted(estimator, X):
 @pytest.mark.parametrize("init", ["pca", "random"])
 @pytest.mark.filterwarnings("ignore::skae.exceptions.PosteriorCollapseWarning")
 def test_each_estimator_is_converted(make_any, digits, init, dtype):
-    X = digits.astype(dtype)
+    X = np.resize(digits, (300, 64)).astype(dtype)
     assert_converted(make_any(init=init).fit(X), X)
 
 
@@ -110,6 +111,43 @@ def test_convolutions_of_images_of_odd_size(digits, kernel_size, upsampling, poo
 def test_channels_and_signals(digits, shape):
     images = digits.reshape(-1, *shape).astype(np.float32)
     assert_converted(small_conv(max_epochs=1).fit(images), images)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (8, 1), (1, 7), (8, 8)])
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_small_and_narrow_images(digits, shape, init):
+    n_rows, n_columns = shape
+    images = digits.reshape(-1, 8, 8)[:, -n_rows:, 2 : 2 + n_columns]
+    if n_columns == 8:
+        images = digits.reshape(-1, 8, 8)
+    images = np.ascontiguousarray(images, np.float32)
+    ae = small_conv(conv_channels=(4,), n_components=2, init=init, max_epochs=1)
+    assert_converted(ae.fit(images), images)
+
+
+@pytest.mark.parametrize("offset", [0, 1e3])
+@pytest.mark.parametrize("scale", [1e-3, 1e6])
+def test_other_scales(digits, scale, offset):
+    X = (digits * scale + offset * scale).astype(np.float32)
+    assert_converted(small_dense().fit(X), X)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int32", "int64"])
+def test_integers_and_booleans(digits, dtype):
+    X = (16 * digits).astype(dtype)
+    ae = small_dense().fit(X)
+    assert_close(run(skl2onnx.to_onnx(ae, X[:1]), X)[0], ae.transform(X))
+
+
+def test_no_conversion_changes_what_is_saved(make_any, digits):
+    X = digits.astype(np.float32)
+    ae = make_any().fit(X)
+    before = pickle.dumps(ae)
+    for part in PARTS:
+        for dtype in (np.float32, float, "float64"):
+            ae.to_onnx(part, dtype=dtype)
+    skl2onnx.to_onnx(ae, X[:1])
+    assert pickle.dumps(ae) == before
 
 
 def test_the_estimator_is_unchanged(digits):

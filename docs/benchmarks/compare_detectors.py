@@ -11,6 +11,7 @@ are included if it is installed. The page "Results of anomaly detection" has the
 
 import argparse
 import importlib
+import importlib.util
 import pathlib
 import warnings
 

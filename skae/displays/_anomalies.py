@@ -27,8 +27,10 @@ class AnomalyDisplay:
     parts : ndarray of shape (n_features,), (height, width) or \
 (channels, height, width), default=None
         What each feature of the sample contributes to its score.
-    original, reconstructed : ndarray of the same shape, default=None
-        The sample and its reconstruction.
+    original : ndarray of the same shape, default=None
+        The sample.
+    reconstructed : ndarray of the same shape, default=None
+        Its reconstruction.
     feature_names : list of str, default=None
         Names of the features; None numbers them.
 
@@ -153,11 +155,12 @@ class AnomalyDisplay:
         """
         check_min(1, max_features=max_features)
         bar_kw = merge_kw({}, bar_kw)
-        self.figure_, self.ax_ = axes_for(ax, (5.5, 3.6))
+        is_map = self.sample is not None and np.ndim(self.parts) > 1
+        self.figure_, self.ax_ = axes_for(ax, (5.5, 2.3 if is_map else 3.6))
         self.bars_ = self.line_ = self.image_ = None
         if self.sample is None:
             self._plot_histogram(bar_kw)
-        elif np.ndim(self.parts) > 1:
+        elif is_map:
             self._plot_map()
         else:
             self._plot_bars(max_features, bar_kw)
@@ -188,10 +191,8 @@ class AnomalyDisplay:
         self.bars_ = self.ax_.barh(positions, self.parts[order], **style)
         self.ax_.set_yticks(positions, labels, fontsize="small")
         self.ax_.invert_yaxis()
-        self.ax_.set(xlabel="part of the score")
-        self.ax_.set_title(
-            f"Sample {self.sample}: value (reconstruction)", fontsize="medium"
-        )
+        self.ax_.set(xlabel="part of the score", ylabel="value (reconstruction)")
+        self.ax_.set_title(f"Sample {self.sample}", fontsize="medium")
         self.ax_.spines[["top", "right"]].set_visible(False)
 
     def _plot_map(self):
