@@ -19,6 +19,12 @@ SETTINGS = (
     *("precision", "max_grad_norm", "resumable", "verbose"),
 )
 
+# Errors of saved data that are not those of an estimator.
+DAMAGE = (
+    *(ArithmeticError, AttributeError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
+
 
 class SavedEstimator(PlainState):
     """Mixin of the estimators: `pickle`, `copy` and skops save them as plain data.
@@ -43,9 +49,18 @@ class SavedEstimator(PlainState):
         if random_state is not None:
             self._sampling_rng = np.random.RandomState()
             self._sampling_rng.set_state(tuple(random_state))
-        if saved_net is not None:
+        if saved_net is None:
+            return
+        try:
             self._net = self._loaded_net(saved_net)
             self._restore_density()
+        except SavedModelError:
+            raise
+        except DAMAGE as error:
+            raise SavedModelError(
+                f"The saved {type(self).__name__} cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _saved_net(self, net, trained):
         """Return a net as plain data, with the parameters that it was built from."""
@@ -126,7 +141,7 @@ class SavedEstimator(PlainState):
         """Raise a SavedModelError for numbers of layers that the arrays do not have."""
         for name in ("hidden_layer_sizes", "decoder_hidden_layer_sizes", "conv_channels"):
             sizes = getattr(self, name + "_", getattr(self, name, None))
-            if isinstance(sizes, list | tuple) and len(sizes) > len(arrays):
+            if hasattr(sizes, "__len__") and len(sizes) > len(arrays):
                 raise SavedModelError(
                     f"The saved model has {len(sizes)} {name}, but weights of "
                     f"{len(arrays)} arrays only."

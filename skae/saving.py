@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from skae._saved_estimator import DAMAGE
 from skae._saving.codec import NotPlainError, decode, encode
 from skae._saving.files import write_atomically
 from skae._saving.names import TRUSTED_TYPES
@@ -115,16 +116,16 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) ->
     try:
         with library.safe_open(path, "numpy") as file:
             header = (file.metadata() or {}).get(KEY)
+            if header is None:
+                raise SavedModelError(
+                    f"{path} is not a model of skae: its header has no entry {KEY!r}. "
+                    "Use safetensors to read the weights of other programs."
+                )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except library.SafetensorError as error:
+    except (library.SafetensorError, AttributeError, TypeError) as error:
         raise SavedModelError(
             f"{path} is damaged, or is not a safetensors file: {error}."
         ) from error
-    if header is None:
-        raise SavedModelError(
-            f"{path} is not a model of skae: its header has no entry {KEY!r}. Use "
-            "safetensors to read the weights of other programs."
-        )
     known = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in classes}
 
     def decoded_object(value):
@@ -132,11 +133,14 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[type] = ()) ->
         return _object(value["class"], state, known)
 
     try:
-        return decode(json.loads(header), arrays, decoded_object)
+        model = decode(json.loads(header), arrays, decoded_object)
     except SavedModelError:
         raise
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise SavedModelError(f"{path} is damaged: {error}.") from error
+    if not isinstance(model, PlainState):
+        raise SavedModelError(f"{path} contains no model, but a {type(model).__name__}.")
+    return model
 
 
 def _safetensors(name):

@@ -68,6 +68,13 @@ def encode(value, arrays, name="", encode_object=None):
     return result
 
 
+def _scalar(dtype, value):
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biuf" or type(value) not in (bool, int, float):
+        raise SavedModelError(f"The file is damaged: it contains a number {dtype}.")
+    return dtype.type(value)
+
+
 def decode(value, arrays, decode_object=None):
     """Return the value of `encode`.
 
@@ -102,7 +109,7 @@ def decode(value, arrays, decode_object=None):
     if kind == "array":
         return arrays[item]
     if kind == "scalar":
-        return np.dtype(item).type(value["value"])
+        return _scalar(item, value.get("value"))
     if kind == "tensor":
         return torch.tensor(arrays[item], device="cpu")
     if kind == "random_state":
