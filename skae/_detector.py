@@ -42,7 +42,7 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
     It fits an autoencoder to training samples that are mostly normal, and scores how
     unusual a sample is. Held-out training samples calibrate the scores, so that
     `p_values` and the false alarm rate of `predict` have a meaning: under normal data,
-    at most a share `false_alarm_rate` of new samples is predicted to be outliers.
+    at most a share `false_alarm_rate` of new samples is predicted to be outliers [1]_.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         """Return conformal p-values.
 
         If a sample is drawn like the training samples, its p-value is at most `a` with a
-        probability of at most `a`, for each `a` [1]_.
+        probability of at most `a`, for each `a` (Bates et al. 2023).
 
         Parameters
         ----------
@@ -256,7 +256,7 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         """Select outliers among many samples by the method of Benjamini and Hochberg.
 
         On average, at most a share `false_discovery_rate` of those selected is normal
-        [1]_.
+        (Bates et al. 2023).
 
         Parameters
         ----------
