@@ -442,13 +442,11 @@ class BaseAutoencoder(
         settings = self._training_settings(len(others), partial=False)
         trial = self._build_net(device, settings, axes, is_trial=trains_twice)
         self._warn_if_large(trial, rows)
-        if trains_twice:  # which is quick: only the second training has checkpoints
-            improves = self._train_to_improve(trial, rows, others, held_out, axes)
-        else:
+        if not trains_twice:
             self._net = trial
-            improves = self._train_to_improve(
-                trial, rows, others, held_out, axes, checkpoints
-            )
+        # Training twice is quick: only the second one has checkpoints.
+        of_trial = None if trains_twice else checkpoints
+        improves = self._train_to_improve(trial, rows, others, held_out, axes, of_trial)
         if trains_twice:
             settings = self._training_settings(len(rows), partial=False)
             self._net = self._build_net(device, settings, self._find_axes(rows))
@@ -458,7 +456,7 @@ class BaseAutoencoder(
             self._net = self._build_net(device, settings, axes)
             self._net.train(rows, epochs=0)
 
-    def _train_to_improve(self, net, rows, others, held_out, axes, checkpoints=None):
+    def _train_to_improve(self, net, rows, others, held_out, axes, checkpoints):
         """Train a net; return whether it reconstructs held-out samples better.
 
         Set the share of their variance that the better one of both models explains.

@@ -165,6 +165,14 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         ValueError
             If a parameter or `X` is invalid.
         """
+        draft = object.__new__(type(self))
+        vars(draft).update(vars(self))
+        draft._fit(X)
+        self.__dict__ = vars(draft)
+        return self
+
+    def _fit(self, X):
+        """Fit a copy of the detector: an error leaves the detector itself unchanged."""
         check_parameters(self, self._parameter_rules)
         X = self._checked(X, reset=True)
         rng = make_random_state(self.random_state)
@@ -181,7 +189,6 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
             self._measure.add(*self._residuals(X[held_out])[:2])
         self.calibration_scores_ = np.sort(self._score_samples(X[held_out]))
         self.offset_ = self._threshold(X)
-        return self
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return how normal samples are.
@@ -325,11 +332,10 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         inputs = self._inputs(self._checked(X, reset=False))
         reconstructed = _last_step(self.estimator_).reconstruct(inputs)
-        if isinstance(self.estimator_, Pipeline) and len(self.estimator_) > 1:
-            before = self.estimator_[:-1]
-            if hasattr(before, "inverse_transform"):
-                inputs = before.inverse_transform(inputs)
-                reconstructed = before.inverse_transform(reconstructed)
+        before = _steps_before(self.estimator_)
+        if before is not None and hasattr(before, "inverse_transform"):
+            inputs = before.inverse_transform(inputs)
+            reconstructed = before.inverse_transform(reconstructed)
         return np.asarray(inputs), np.asarray(reconstructed)
 
     # ------------------------------------------------------------------------------
@@ -403,9 +409,8 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
 
     def _inputs(self, X):
         """Return the input of the autoencoder."""
-        if isinstance(self.estimator_, Pipeline) and len(self.estimator_) > 1:
-            return self.estimator_[:-1].transform(X)
-        return X
+        before = _steps_before(self.estimator_)
+        return X if before is None else before.transform(X)
 
     def _score_samples(self, X):
         if self._measure is not None:
@@ -427,6 +432,12 @@ def _last_step(estimator):
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1] if estimator.steps else None
     return estimator
+
+
+def _steps_before(estimator):
+    """Return the steps before the autoencoder, None if there are none."""
+    has_steps = isinstance(estimator, Pipeline) and len(estimator) > 1
+    return estimator[:-1] if has_steps else None
 
 
 def _flat(X):

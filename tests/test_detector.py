@@ -297,6 +297,19 @@ def test_invalid_parameters_are_named(digits, params, message):
         AutoencoderDetector(**params).fit(digits)
 
 
+def test_a_failed_fit_loses_nothing(tables):
+    train, new, _ = tables
+    detector = AutoencoderDetector(random_state=0).fit(train)
+    scores = detector.score_samples(new)
+    with pytest.raises(ValueError, match="NaN"):
+        detector.fit(np.full((9, 4), np.nan))
+    detector.set_params(estimator=small_dense(latent_density=None))
+    detector.set_params(anomaly_score="density")
+    with pytest.raises(ValueError, match="latent_density=None"):
+        detector.fit(train[:, :5])
+    np.testing.assert_array_equal(detector.score_samples(new), scores)
+
+
 # --- the display -----------------------------------------------------------------
 
 

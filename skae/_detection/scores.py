@@ -30,39 +30,6 @@ MAX_WHITENED = 1000
 MIN_VARIANCE_RATIO = 1e-4
 
 
-class Scales:
-    """Standard deviations of samples, and the whitening of residuals.
-
-    The whitening is symmetric: a whitened feature is as similar as possible to its own
-    residual.
-
-    Parameters
-    ----------
-    samples, residuals : ndarray of shape (n_samples, n_features)
-    """
-
-    def __init__(self, samples, residuals):
-        std = samples.std(axis=0)
-        self.std = np.where(std > 0, std, 1.0)
-        self.mean = residuals.mean(axis=0)
-        floor = MIN_VARIANCE_RATIO * np.square(self.std)
-        if samples.shape[1] > MAX_WHITENED:
-            self.whitening = 1 / np.sqrt(residuals.var(axis=0) + floor)
-            return
-        scaled = (residuals - self.mean) / self.std
-        covariance = LedoitWolf(assume_centered=True).fit(scaled).covariance_
-        covariance += MIN_VARIANCE_RATIO * np.eye(len(covariance))
-        variances, axes = np.linalg.eigh(covariance)
-        self.whitening = (axes / np.sqrt(variances)) @ axes.T / self.std[:, None]
-
-    def whitened(self, residuals):
-        """Return residuals as independent variables of variance 1."""
-        centred = residuals - self.mean
-        if self.whitening.ndim == 1:
-            return centred * self.whitening
-        return centred @ self.whitening
-
-
 class ReconstructionScore:
     """Mean squared residual."""
 
@@ -98,15 +65,34 @@ class ReconstructionScore:
 
 
 class ResidualScore(ReconstructionScore):
-    """Mahalanobis distance of the residuals."""
+    """Mahalanobis distance of the residuals.
+
+    The whitening is symmetric: a whitened feature is as similar as possible to its own
+    residual.
+    """
 
     def fit(self, samples, residuals):
         """Find the covariance of the residuals of training samples."""
-        scales = Scales(samples, residuals)
-        self.std, self.mean, self.whitening = scales.std, scales.mean, scales.whitening
+        std = samples.std(axis=0)
+        self.std = np.where(std > 0, std, 1.0)
+        self.mean = residuals.mean(axis=0)
+        if samples.shape[1] > MAX_WHITENED:
+            floor = MIN_VARIANCE_RATIO * np.square(self.std)
+            self.whitening = 1 / np.sqrt(residuals.var(axis=0) + floor)
+            return self
+        scaled = (residuals - self.mean) / self.std
+        covariance = LedoitWolf(assume_centered=True).fit(scaled).covariance_
+        covariance += MIN_VARIANCE_RATIO * np.eye(len(covariance))
+        variances, axes = np.linalg.eigh(covariance)
+        self.whitening = (axes / np.sqrt(variances)) @ axes.T / self.std[:, None]
         return self
 
-    whitened = Scales.whitened
+    def whitened(self, residuals):
+        """Return residuals as independent variables of variance 1."""
+        centred = residuals - self.mean
+        if self.whitening.ndim == 1:
+            return centred * self.whitening
+        return centred @ self.whitening
 
     def score(self, samples, residuals):
         """Return the score of each sample."""

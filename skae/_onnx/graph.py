@@ -36,7 +36,7 @@ class Graph:
     def constant(self, array):
         """Add an array; return its name."""
         name = self.name("constant")
-        self.constants.append(numpy_helper.from_array(array, name))
+        self.add_constant(numpy_helper.from_array(array, name))
         return name
 
     def add(self, operator, *inputs, output=None, domain="", **attributes):
@@ -111,12 +111,6 @@ class ContainerGraph(Graph):
     def name(self, kind):
         """Return a new name."""
         return self.scope.get_unique_variable_name(f"skae_{kind}")
-
-    def constant(self, array):
-        """Add an array; return its name."""
-        name = self.name("constant")
-        self.add_constant(numpy_helper.from_array(array, name))
-        return name
 
     def add_constant(self, tensor):
         """Add a constant that has a name."""

@@ -36,7 +36,7 @@ def start_from(net, fitted):
         ) from error
     state = _optimizer_state(fitted)
     if state is not None and state["kind"] == _kind(net.optimizer_):
-        _load_optimizer_state(net, state)
+        load_optimizer_state(net.optimizer_, state)
 
 
 def resumed(net, device, settings):
@@ -71,7 +71,7 @@ def resumed(net, device, settings):
     copied.initialize_optimizer()
     optimizer_state = _optimizer_state(net)
     if optimizer_state is not None:
-        _load_optimizer_state(copied, optimizer_state)
+        load_optimizer_state(copied.optimizer_, optimizer_state)
     return copied
 
 
@@ -124,11 +124,6 @@ def _kind(optimizer):
     return f"{type(optimizer).__qualname__} {options!r}"
 
 
-def _load_optimizer_state(net, state):
-    """Load the state, but not the learning rate and other options, which may change."""
-    load_optimizer_state(net.optimizer_, state)
-
-
 def load_optimizer_state(optimizer, state, groups=None):
     """Load the state of `optimizer_state`.
 
@@ -137,7 +132,8 @@ def load_optimizer_state(optimizer, state, groups=None):
     optimizer : torch.optim.Optimizer
     state : dict
     groups : list of dict, default=None
-        Options, as in the optimizer's `state_dict`; None keeps those that it has.
+        Options, as in the optimizer's `state_dict`; None keeps those that it has, such
+        as a learning rate that has changed.
     """
     if groups is None:
         groups = optimizer.state_dict()["param_groups"]
