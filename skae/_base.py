@@ -1,5 +1,6 @@
 """BaseAutoencoder: the procedure of all estimators, and the hooks for subclasses."""
 
+import functools
 import math
 import numbers
 from typing import Any, Self
@@ -20,7 +21,7 @@ from skae._data.check import (
     looks_channels_last,
     with_channels,
 )
-from skae._data.rows import Rows
+from skae._data.rows import Rows, merge_ranges
 from skae._docstrings import PAGE, document
 from skae._onnx.export import OnnxExport
 from skae._output_range import (
@@ -42,10 +43,13 @@ from skae._saved_estimator import SavedEstimator
 from skae._training import callbacks, optimizers, resume, schedules
 from skae._training.checkpoints import (
     Checkpoints,
+    ReceivedCheckpoint,
+    checksum_of_net,
     checksum_of_rows,
-    checksum_of_weights,
+    text_of,
 )
 from skae._training.devices import resolve_device, resolve_device_or_cpu
+from skae._training.distributed import joined
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet
 from skae._training.threads import SMALL_DATA, one_thread
@@ -81,6 +85,9 @@ LARGE_RATIO = 10
 # An improvement on n held-out samples counts if it is larger than its standard error by a
 # factor of 1 + FEW_SAMPLES / n.
 FEW_SAMPLES = 10
+
+# Samples of which processes that train together compare the values.
+N_COMPARED = 1000
 
 # Training cannot reduce an error that is a smaller share of the variance.
 NEGLIGIBLE_ERROR = 1e-6
@@ -137,6 +144,8 @@ class BaseAutoencoder(
     """
 
     _doc_link_module, _doc_link_template = "skae", PAGE
+
+    _group = None  # during a fit, the processes that train together
 
     # Fitting ----------------------------------------------------------------------
 
@@ -264,21 +273,60 @@ class BaseAutoencoder(
         fitted = getattr(self, "_net", None)
         start = fitted if partial or self.warm_start else None
         device = resolve_device(self.device)
-        rows = self._check_training_data(X, reset=start is None)
-        checkpoints = None if partial else self._open_checkpoints(rows, start)
-        with one_thread(len(rows) * rows.n_features < SMALL_DATA):
-            return self._train_on(rows, device, start, partial, return_codes, checkpoints)
+        try:
+            with joined(self.distributed, device) as self._group:
+                rows = self._check_training_data(X, reset=start is None)
+                checkpoints = None if partial else self._open_checkpoints(rows, start)
+                if self._group is not None:
+                    checkpoints = self._agree(rows, start, checkpoints)
+                with one_thread(len(rows) * rows.n_features < SMALL_DATA):
+                    return self._train_on(
+                        rows, device, start, partial, return_codes, checkpoints
+                    )
+        finally:
+            vars(self).pop("_group", None)
+
+    def _agree(self, rows, start, checkpoints):
+        """Check that all processes fit the same; return the checkpoints of this one.
+
+        Random numbers, and the checkpoint to start from, are those of the first process.
+        """
+        some = rows.take(rows.subsample(N_COMPARED, np.random.RandomState(0)))
+        what = {
+            "the class": type(self).__qualname__,
+            "the shape of X": str((len(rows), *rows.array.shape[1:])),
+            "the checksum of X": checksum_of_rows(some),
+            "the checksum of the initial weights": checksum_of_net(start),
+        }
+        for name, value in self.get_params(deep=False).items():
+            what[f"the parameter {name}"] = text_of(value)
+        self._group.check_agreement(what)
+        seed = self.random_state
+        if seed is None:
+            seed = make_random_state(None).randint(2**31 - 1)
+        saved = None if checkpoints is None else checkpoints.saved
+        self.random_state, saved = self._group.of_first((seed, saved))
+        if self.checkpoint is None or self._group.is_first:
+            return checkpoints
+        return ReceivedCheckpoint(saved)
+
+    def _of_first(self, value):
+        """Return the value of the first process, if several train this model."""
+        return value if self._group is None else self._group.of_first(value)
 
     def _open_checkpoints(self, rows, start):
-        """Return the checkpoints of this fit, None without; set what they determine."""
-        if self.checkpoint is None:
+        """Return the checkpoints of this fit, None without; set what they determine.
+
+        If several processes train, the first one reads and writes them.
+        """
+        is_first = self._group is None or self._group.is_first
+        if self.checkpoint is None or not is_first:
             return None
-        weights = None if start is None else start.module_.state_dict()
         what = {
             "the class": type(self).__qualname__,
             "the shape of X": str((len(rows), *rows.array.shape[1:])),
             "the checksum of X": checksum_of_rows(rows),
-            "the checksum of the initial weights": checksum_of_weights(weights),
+            "the checksum of the initial weights": checksum_of_net(start),
         }
         checkpoints = Checkpoints(self.checkpoint, self.get_params(deep=False), what)
         if checkpoints.seed is not None:
@@ -295,7 +343,9 @@ class BaseAutoencoder(
         index, validation = self._choose_validation_set(rows, settings["n_held_out"])
         if partial and start is not None:
             self._net = resume.resumed(start, str(device), settings)
-            self._net.train_one_epoch(rows, index=index, validation=validation)
+            self._net.train_one_epoch(
+                rows, index=index, validation=validation, group=self._group
+            )
         else:
             self._trained_parameters = self.get_params(deep=False)
             self._choose_sizes(rows, keep=start is not None, partial=partial)
@@ -311,6 +361,7 @@ class BaseAutoencoder(
                     index=index,
                     validation=validation,
                     checkpoints=checkpoints,
+                    group=self._group,
                 )
         self._set_fitted_attributes()
         self._measure_quality(rows, validation, warn=not partial)
@@ -340,7 +391,7 @@ class BaseAutoencoder(
 
     def _choose_output_activation(self, rows, *, keep, partial):
         """Set `output_activation_`; further training keeps what "auto" resolved to."""
-        low, high = rows.range()  # checks all values
+        low, high = self._range(rows)  # checks all values
         wanted = self.output_activation
         if keep and (partial or wanted == "auto"):
             wanted = self.output_activation_
@@ -351,6 +402,13 @@ class BaseAutoencoder(
             wanted, self.loss, low, high, use_sigmoid
         )
         warn_out_of_range(low, high, self.output_activation_)
+
+    def _range(self, rows):
+        """Check all values; return the least and the greatest one."""
+        if self._group is None:
+            return rows.range()
+        ranges = self._group.gather_objects(rows.range(self._group.share))
+        return functools.reduce(merge_ranges, ranges)
 
     def _choose_validation_set(self, rows, n_held_out):
         """Return the sorted indices of training samples and of the validation set."""
@@ -387,6 +445,7 @@ class BaseAutoencoder(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
         clips = self.max_grad_norm is not None
+        is_first = self._group is None or self._group.is_first
         return {
             "n_held_out": n_held_out,
             "batch_size": batch_size,
@@ -397,7 +456,7 @@ class BaseAutoencoder(
             "precision": self.precision,
             "max_grad_norm": float(self.max_grad_norm) if clips else None,
             "resumable": partial or bool(self.warm_start),
-            "verbose": int(self.verbose),
+            "verbose": int(self.verbose) if is_first else 0,
         }
 
     def _check_partial_fit(self, fitted, settings):
@@ -446,12 +505,16 @@ class BaseAutoencoder(
             self._net = trial
         # Training twice is quick: only the second one has checkpoints.
         of_trial = None if trains_twice else checkpoints
-        improves = self._train_to_improve(trial, rows, others, held_out, axes, of_trial)
+        improves = self._of_first(
+            self._train_to_improve(trial, rows, others, held_out, axes, of_trial)
+        )
         if trains_twice:
             settings = self._training_settings(len(rows), partial=False)
             self._net = self._build_net(device, settings, self._find_axes(rows))
             epochs = None if improves else 0
-            self._net.train(rows, epochs=epochs, checkpoints=checkpoints)
+            self._net.train(
+                rows, epochs=epochs, checkpoints=checkpoints, group=self._group
+            )
         elif not improves:
             self._net = self._build_net(device, settings, axes)
             self._net.train(rows, epochs=0)
@@ -473,9 +536,9 @@ class BaseAutoencoder(
         before, start = errors(compared), errors(squared_errors)
         X = held_out.to_numpy()
         self._held_out_ratio = explained_variance_ratio(X, start.mean())
-        if start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2:
+        if self._of_first(start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2):
             return False
-        net.train(rows, index=others, checkpoints=checkpoints)
+        net.train(rows, index=others, checkpoints=checkpoints, group=self._group)
         improvements = before - errors(compared)
         standard_error = improvements.std(ddof=1) / math.sqrt(len(improvements))
         threshold = (1 + FEW_SAMPLES / len(improvements)) * standard_error
@@ -1269,10 +1332,14 @@ class BaseAutoencoder(
     def _set_density(self, codes, latent_density, rng):
         """Fit `density_` to latent codes; None if `latent_density` is None."""
         density = None
-        if latent_density is not None:
+        is_first = self._group is None or self._group.is_first
+        if latent_density is not None and is_first:
             density = self._make_density(latent_density, rng)
             density.fit(codes)
         self.density_, self._sampling_rng, self._noise_std = density, rng, None
+        if self._group is not None:
+            content = {"density_": density} | self._saved_density()
+            self._load_density(self._group.of_first(content))
 
     def _saved_density(self):
         """Return the attributes of the density to save; the object saves itself."""

@@ -217,6 +217,7 @@ class ConvAutoencoder(BaseAutoencoder):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         super().__init__(
@@ -249,6 +250,7 @@ class ConvAutoencoder(BaseAutoencoder):
             checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
+            distributed=distributed,
             verbose=verbose,
         )
         self.image_shape = image_shape
@@ -368,6 +370,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         super().__init__(
@@ -401,6 +404,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
             checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
+            distributed=distributed,
             verbose=verbose,
         )
         self.image_shape = image_shape

@@ -168,6 +168,7 @@ class DenseAutoencoder(BaseAutoencoder):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         super().__init__(
@@ -200,6 +201,7 @@ class DenseAutoencoder(BaseAutoencoder):
             checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
+            distributed=distributed,
             verbose=verbose,
         )
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -304,6 +306,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         super().__init__(
@@ -337,6 +340,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
             checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
+            distributed=distributed,
             verbose=verbose,
         )
         self.hidden_layer_sizes = hidden_layer_sizes

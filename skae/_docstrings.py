@@ -162,6 +162,10 @@ precision : {"float32", "tf32", "bfloat16"}, default="float32"
     to 10 bits on CUDA devices and equals "float32" elsewhere. "bfloat16" rounds them to 7
     bits with torch's autocast, which is faster on processors that support it. Weights,
     sums and everything after training are in float32.
+distributed : bool, default=True
+    Whether the processes that torchrun has started train one model together. All must
+    call `fit` with the same parameters and the same `X`, and get the same model. False
+    trains a model in each process. In a single process, it has no effect.
 verbose : int, default=0
     0 is silent; 1 shows a progress bar with the loss.
 """

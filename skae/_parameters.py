@@ -59,6 +59,7 @@ COMMON_RULES = {
     "callbacks": only(None)
     | Rule("a list of skorch callbacks or (name, callback) pairs", is_callback_list),
     "precision": one_of(*PRECISIONS),
+    "distributed": boolean(),
     "verbose": boolean() | integer(0),
 }
 
@@ -100,6 +101,7 @@ class CommonParameters(BaseEstimator):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         self.n_components = n_components
@@ -131,4 +133,5 @@ class CommonParameters(BaseEstimator):
         self.checkpoint = checkpoint
         self.callbacks = callbacks
         self.precision = precision
+        self.distributed = distributed
         self.verbose = verbose

@@ -19,6 +19,9 @@ SETTINGS = (
     *("precision", "max_grad_norm", "resumable", "verbose"),
 )
 
+# Attributes of a density, as `_saved_density` returns them.
+DENSITY = ("density_", "_sampling_rng")
+
 # Errors of saved data that are not those of an estimator.
 DAMAGE = (
     *(ArithmeticError, AttributeError, LookupError),
@@ -44,16 +47,13 @@ class SavedEstimator(PlainState):
     def __setstate__(self, state):
         content = dict(opened(self, state))
         saved_net = content.pop("_net", None)
-        random_state = content.pop("_sampling_rng", None)
+        density = {name: content.pop(name) for name in DENSITY if name in content}
         vars(self).update(_default_parameters(type(self)) | content)
-        if random_state is not None:
-            self._sampling_rng = np.random.RandomState()
-            self._sampling_rng.set_state(tuple(random_state))
-        if saved_net is None:
-            return
         try:
-            self._net = self._loaded_net(saved_net)
-            self._restore_density()
+            if saved_net is not None:
+                self._net = self._loaded_net(saved_net)
+            if density:
+                self._load_density(density)
         except SavedModelError:
             raise
         except DAMAGE as error:
@@ -61,6 +61,15 @@ class SavedEstimator(PlainState):
                 f"The saved {type(self).__name__} cannot be loaded: "
                 f"{type(error).__name__}: {error}"
             ) from error
+
+    def _load_density(self, content):
+        """Set the density, and the generator of samples, to those of `_saved_density`."""
+        content = dict(content)
+        random_state = content.pop("_sampling_rng")
+        self._sampling_rng = np.random.RandomState()
+        self._sampling_rng.set_state(tuple(random_state))
+        vars(self).update(content)
+        self._restore_density()
 
     def _saved_net(self, net, trained):
         """Return a net as plain data, with the parameters that it was built from."""

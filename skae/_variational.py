@@ -152,6 +152,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
         precision: str = "float32",
+        distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
         super().__init__(
@@ -183,6 +184,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             checkpoint=checkpoint,
             callbacks=callbacks,
             precision=precision,
+            distributed=distributed,
             verbose=verbose,
         )
         self.beta = beta

@@ -112,6 +112,13 @@ class SavedModelError(ValueError):
     """
 
 
+class DistributedError(RuntimeError):
+    """Error raised if one of the processes that train a model together fails.
+
+    It names the process. See the parameter `distributed` of the estimators.
+    """
+
+
 class CheckpointWarning(UserWarning):
     """Warning if a checkpoint cannot be written or read.
 

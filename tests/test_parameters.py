@@ -69,6 +69,7 @@ WRONG = {
     "precision": ["float64", "bf16", None, 32],
     "callbacks": [[object()], "EarlyStopping", [("name", 3)], {"a": EpochTimer()}, 3],
     "checkpoint": [3, "", b"folder", ["folder"], True],
+    "distributed": ["auto", 1, None],
     "device": ["gpu", "cuda:99", 3.5, None, "meta"],
     "verbose": [-1, "loud", None],
     "random_state": ["seed", -1, 0.5, 2**40],

@@ -1,9 +1,14 @@
-"""Batches of samples on the training device, from memory or out-of-core."""
+"""Batches of samples on the training device, from memory or out-of-core.
+
+If several processes train one model, each has a part of every batch.
+"""
 
 import concurrent.futures
 import math
 
 import torch
+
+from skae._data.share import Part
 
 # Bytes to read and move at a time, for samples that are not held on the device.
 CHUNK_BYTES = 16 * 2**20
@@ -92,19 +97,17 @@ class ArraySource(Source):
     def __len__(self):
         return len(self.array)
 
-    def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
+    def batches(self, index, batch_size, generator, share=None):
+        """Yield float32 batches of the rows at `index`, and the part that they are."""
         index = permuted(index, len(self), generator)
-        n_rows, start = len(self) if index is None else len(index), 0
+        n_rows = len(self) if index is None else len(index)
         index = None if index is None else index.numpy()
-        for size in batch_sizes(n_rows, batch_size):
-            stop = start + size
+        for start, stop, part in own_ranges(n_rows, batch_size, share):
             if index is None:
                 batch = self.array[start:stop].copy()
             else:
                 batch = self.array.take(index[start:stop], axis=0)
-            yield torch.from_numpy(batch).float()
-            start = stop
+            yield torch.from_numpy(batch).float(), part
 
 
 class DeviceSource(Source):
@@ -121,14 +124,14 @@ class DeviceSource(Source):
     def __len__(self):
         return len(self.tensor)
 
-    def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
+    def batches(self, index, batch_size, generator, share=None):
+        """Yield float32 batches of the rows at `index`, and the part that they are."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
-        sizes = list(batch_sizes(len(index), batch_size))
-        for batch in index.to(self.tensor.device).split(sizes):
-            yield self.tensor.index_select(0, batch).float()
+        index = index.to(self.tensor.device)
+        for start, stop, part in own_ranges(len(index), batch_size, share):
+            yield self.tensor.index_select(0, index[start:stop]).float(), part
 
 
 class HostSource(Source):
@@ -147,18 +150,22 @@ class HostSource(Source):
     def __len__(self):
         return len(self.array)
 
-    def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with `generator`."""
+    def batches(self, index, batch_size, generator, share=None):
+        """Yield float32 batches of the rows at `index`, and the part that they are."""
         index = permuted(index, len(self), generator)
         if index is None:
             index = torch.arange(len(self), device="cpu")
+        ranges = list(own_ranges(len(index), batch_size, share))
+        own = torch.cat([index[start:stop] for start, stop, _ in ranges])
         row_bytes = self.array.itemsize * self.array.shape[1]
-        n_rows = rows_per_chunk(row_bytes, batch_size)
         chunks = (
-            torch.from_numpy(self.array.take(part.numpy(), axis=0))
-            for part in index.split(n_rows)
+            torch.from_numpy(self.array.take(rows.numpy(), axis=0))
+            for rows in own.split(rows_per_chunk(row_bytes, batch_size))
         )
-        yield from rebatched(chunks, len(index), batch_size, self.device)
+        sizes = (stop - start for start, stop, _ in ranges)
+        batches = rebatched(prefetched(moved(chunks, self.device), self.device), sizes)
+        for batch, (_, _, part) in zip(batches, ranges, strict=True):
+            yield batch.float(), part
 
 
 class StreamSource(Source):
@@ -182,16 +189,23 @@ class StreamSource(Source):
     def __len__(self):
         return len(self.rows)
 
-    def batches(self, index, batch_size, generator):
-        """Yield float32 batches of the rows at `index`, shuffled with `generator`.
+    def batches(self, index, batch_size, generator, share=None):
+        """Yield float32 batches of the rows at `index`, and the part that they are.
 
         `index` must be sorted.
         """
         n_rows = len(self) if index is None else len(index)
         chunks = self._chunks(index, batch_size, generator)
-        yield from rebatched(chunks, n_rows, batch_size, self.device)
+        if share is not None:
+            yield from self._shared_batches(chunks, n_rows, batch_size, share)
+            return
+        chunks = (self._read(start, stop)[within] for start, stop, within in chunks)
+        chunks = prefetched(moved(chunks, self.device), self.device)
+        for batch in rebatched(chunks, batch_sizes(n_rows, batch_size)):
+            yield batch.float(), None
 
     def _chunks(self, index, batch_size, generator):
+        """Yield where each chunk starts and stops, and which of its rows are wanted."""
         n_rows = rows_per_chunk(4 * self.rows.n_features, batch_size)
         starts = torch.arange(0, len(self), n_rows, device="cpu")
         starts = starts if generator is None else permuted(starts, len(self), generator)
@@ -201,9 +215,43 @@ class StreamSource(Source):
                 within = index[(index >= start) & (index < stop)] - start
                 if not len(within):
                     continue
-            chunk = self._read(start, stop)
-            within = permuted(within, len(chunk), generator)
-            yield chunk if within is None else chunk.index_select(0, within)
+            within = permuted(within, stop - start, generator)
+            yield start, stop, slice(None) if within is None else within
+
+    def _shared_batches(self, chunks, n_rows, batch_size, share):
+        """Yield the own rows of each batch, of chunks of which only these are read."""
+        n_features = self.rows.n_features
+        rest = torch.empty(0, n_features, dtype=torch.float32, device=self.device)
+        places = torch.empty(
+            0, dtype=torch.int64, device="cpu"
+        )  # of `rest`, in the order
+        sizes = batch_sizes(n_rows, batch_size)
+        first, size, n_seen = 0, next(sizes), 0
+        for start, stop, within in chunks:
+            order = torch.arange(start, stop, device="cpu")[within]
+            is_own = share.owns(order, share.block_length(self.rows))
+            read = self._read_own(order[is_own], start, stop, share)
+            rest = torch.cat([rest, read.to(self.device)])
+            places = torch.cat([places, n_seen + is_own.nonzero().ravel()])
+            n_seen += len(order)
+            while size is not None and first + size <= n_seen:
+                n_own = int((places < first + size).sum())
+                if n_own:
+                    yield rest[:n_own], Part(size, n_own, places[:n_own] - first)
+                else:
+                    yield rest.new_zeros(1, rest.shape[1]), Part(size, 0, slice(0, 1))
+                rest, places = rest[n_own:], places[n_own:]
+                first, size = first + size, next(sizes, None)
+
+    def _read_own(self, index, start, stop, share):
+        """Return the rows at `index`, all between `start` and `stop`, in this order."""
+        blocks = list(share.blocks(self.rows, start, stop))
+        if not blocks:
+            n_features = self.rows.n_features
+            return torch.empty(0, n_features, dtype=torch.float32, device="cpu")
+        known = torch.cat([torch.arange(*block, device="cpu") for block in blocks])
+        read = torch.cat([self._read(*block).float() for block in blocks])
+        return read[torch.searchsorted(known, index)]
 
     def _read(self, start, stop):
         if self.convert is None:
@@ -228,14 +276,25 @@ class Batches:
         Indices of the samples; None for all.
     as_pair : callable, default=None
         Returns input and target for a batch of the source; None returns it twice.
+    share : Share or None, default=None
+        The samples of this process; None if it has all.
+
+    Attributes
+    ----------
+    part : Part or None
+        The part of the last batch that this process has; None if it has all.
     """
 
-    def __init__(self, source, batch_size, generator=None, index=None, as_pair=None):
+    def __init__(
+        self, source, batch_size, generator=None, index=None, as_pair=None, share=None
+    ):
         self.source = source
         self.batch_size = batch_size
         self.generator = generator
         self.index = index
         self.as_pair = as_pair
+        self.share = share
+        self.part = None
         self.n_rows = len(source) if index is None else len(index)
 
     def __len__(self):
@@ -244,7 +303,9 @@ class Batches:
         return n_batches - joined
 
     def __iter__(self):
-        for X in self.source.batches(self.index, self.batch_size, self.generator):
+        for X, self.part in self.source.batches(
+            self.index, self.batch_size, self.generator, self.share
+        ):
             yield (X, X) if self.as_pair is None else self.as_pair(X)
 
 
@@ -265,23 +326,34 @@ def rows_per_chunk(row_bytes, batch_size):
     return max(CHUNK_BYTES // max(row_bytes * batch_size, 1), 1) * batch_size
 
 
-def rebatched(chunks, n_rows, batch_size, device):
-    """Yield float32 batches on the device from chunks of any size.
+def own_ranges(n_rows, batch_size, share):
+    """Yield where each batch, or the own part of it, starts and stops, and its `Part`.
+
+    The part is None if one process has all samples.
+    """
+    first = 0
+    for size in batch_sizes(n_rows, batch_size):
+        part = None if share is None else share.part(size)
+        start, stop = (0, size) if part is None else part.positions.indices(size)[:2]
+        yield first + start, first + stop, part
+        first += size
+
+
+def rebatched(chunks, sizes):
+    """Yield batches of certain sizes from chunks of any size.
 
     Parameters
     ----------
     chunks : iterator of torch.Tensor
-        On the CPU; `n_rows` rows together.
-    n_rows, batch_size : int
-    device : torch.device
+    sizes : iterator of int
+        Their sum is the number of rows of all chunks.
     """
-    sizes = batch_sizes(n_rows, batch_size)
     size, rest = next(sizes), None
-    for chunk in prefetched(moved(chunks, device), device):
+    for chunk in chunks:
         chunk = chunk if rest is None else torch.cat([rest, chunk])
         start = 0
         while size is not None and start + size <= len(chunk):
-            yield chunk[start : start + size].float()
+            yield chunk[start : start + size]
             start, size = start + size, next(sizes, None)
         rest = chunk[start:].clone() if start < len(chunk) else None
 

@@ -90,10 +90,17 @@ class Rows:
         value_range = _checked_range(rows, start, dtype)
         return rows.to(dtype), value_range
 
-    def range(self):
-        """Read and check all rows; return the least and the greatest value."""
+    def range(self, share=None):
+        """Read and check all rows; return the least and the greatest value.
+
+        Parameters
+        ----------
+        share : Share or None, default=None
+            Of an array that is streamed, only its rows.
+        """
         total = EMPTY_RANGE
-        for start, stop in self._parts():
+        is_shared = share is not None and self.streamed
+        for start, stop in share.blocks(self) if is_shared else self._parts():
             rows = self._slice(start, stop, copy=False)
             total = merge_ranges(total, _checked_range(rows, start, torch.float32))
         return total

@@ -35,7 +35,7 @@ PLACEHOLDER = "{fit}"
 MAX_DEPTH = 3
 
 # Parameters that do not change the trained networks.
-WITHOUT_EFFECT = {"checkpoint", "latent_density", "verbose"}
+WITHOUT_EFFECT = {"checkpoint", "distributed", "latent_density", "verbose"}
 
 READING_ERRORS = (
     *(OSError, EOFError, LookupError, TypeError, ValueError),
@@ -100,23 +100,7 @@ class Checkpoints:
         net : AutoencoderNet
             At the start of training, after ``on_train_begin``.
         """
-        saved = self.saved
-        if saved is None:
-            return False
-        net.module_.load_state_dict(saved["weights"])
-        for name, parameter in net.module_.named_parameters():
-            parameter.requires_grad_(name not in saved["frozen"])
-        resume.load_optimizer_state(net.optimizer_, saved["optimizer"], saved["groups"])
-        net.generator_.set_state(saved["generator"])
-        if saved["noise"] is not None:
-            net.noise_source_.set_state(saved["noise"])
-        net.step_, net.n_steps_so_far_ = saved["steps"]
-        del net.history[:]
-        net.history.extend(saved["history"])
-        net.continue_from(saved["loss_curve"], saved["validation_loss_curve"])
-        for name, callback in net.callbacks_:
-            restore_callback(callback, saved["callbacks"].get(name, {}))
-        return saved["has_ended"]
+        return restore(net, self.saved)
 
     def save_if_due(self, net, *, has_ended):
         """Write a checkpoint after an epoch, if it is the last or some time has passed.
@@ -210,6 +194,46 @@ class Checkpoints:
         warn_of_versions("checkpoint", state["versions"])
 
 
+class ReceivedCheckpoint:
+    """The checkpoint that the first of several processes has read, and writes.
+
+    Parameters
+    ----------
+    saved : dict or None
+        Its state; None if there is none.
+    """
+
+    def __init__(self, saved):
+        self.saved = saved
+
+    def restore(self, net):
+        """Give a net the state of the checkpoint; return whether training has ended."""
+        return restore(net, self.saved)
+
+    def save_if_due(self, net, *, has_ended):
+        """Write nothing: the first process does."""
+
+
+def restore(net, saved):
+    """Give a net a saved state, if there is one; return whether training has ended."""
+    if saved is None:
+        return False
+    net.module_.load_state_dict(saved["weights"])
+    for name, parameter in net.module_.named_parameters():
+        parameter.requires_grad_(name not in saved["frozen"])
+    resume.load_optimizer_state(net.optimizer_, saved["optimizer"], saved["groups"])
+    net.generator_.set_state(saved["generator"])
+    if saved["noise"] is not None:
+        net.noise_source_.set_state(saved["noise"])
+    net.step_, net.n_steps_so_far_ = saved["steps"]
+    del net.history[:]
+    net.history.extend(saved["history"])
+    net.continue_from(saved["loss_curve"], saved["validation_loss_curve"])
+    for name, callback in net.callbacks_:
+        restore_callback(callback, saved["callbacks"].get(name, {}))
+    return saved["has_ended"]
+
+
 def read(path):
     """Return the state in a file; raise one of `READING_ERRORS` if it is damaged."""
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -291,8 +315,8 @@ def checksum_of_rows(rows):
     return digest.hexdigest()
 
 
-def checksum_of_weights(weights):
-    """Return a checksum of a `state_dict`, or of None."""
+def checksum_of_net(net):
+    """Return a checksum of the weights of a net, or of None."""
     arrays = {}
-    encode(weights, arrays)
+    encode(None if net is None else net.module_.state_dict(), arrays)
     return checksum(arrays)

@@ -29,6 +29,7 @@ from skae.nn.losses import (
     PriorDivergence,
     ReconstructionLoss,
 )
+from skae.nn.noise import noise_like
 
 ENABLED = True
 
@@ -64,7 +65,7 @@ def manual_gradient(module, criterion, generator=None):
     module : Autoencoder
     criterion : torch.nn.Module
         The loss.
-    generator : torch.Generator, default=None
+    generator : torch.Generator or PartOfNoise, default=None
         Source of the random codes of a variational autoencoder.
 
     Returns
@@ -159,7 +160,7 @@ class VariationalGradient:
     decoder : StackGradient or DecoderPathGradient
     criterion : CombinedLoss
         A `LearnedScaleLoss` and a `PriorDivergence`.
-    generator : torch.Generator
+    generator : torch.Generator or PartOfNoise
         Source of the random codes.
     """
 
@@ -207,9 +208,7 @@ class GaussianEncoderGradient:
             log_variance = self.path.log_variances + log_variance
         self.is_free = log_variance.abs() <= MAX_LOG_VARIANCE
         self.log_variance = log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
-        noise = torch.randn(
-            mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
-        )
+        noise = noise_like(torch.randn, mean, generator)
         self.deviation = (self.log_variance / 2).exp().mul_(noise)
         self.X, self.mean, self.variance = X, mean, self.log_variance.exp()
         return mean + self.deviation

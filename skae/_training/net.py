@@ -28,6 +28,8 @@ from skae._training.threads import is_small_step, one_thread
 from skae.exceptions import NonFiniteError, StopTraining
 from skae.nn.autoencoder import Autoencoder
 from skae.nn.copying import copy_module
+from skae.nn.losses import LearnedScaleLoss
+from skae.nn.noise import PartOfNoise
 
 # Parts of torch's RuntimeErrors about exhausted CPU memory.
 ALLOCATION_SIGNS = ("can't allocate memory", "not enough memory")
@@ -166,7 +168,7 @@ class AutoencoderNet(NeuralNet):
         self.validation_loss_curve_ = []
         self.is_trained_ = False
         self.is_restored_ = False
-        self.checkpoints_ = None
+        self.checkpoints_ = self.group_ = self.batches_ = None
 
     def initialize_optimizer(self, triggered_directly=None):
         """Create the optimizer; in a loaded net, only further training does so."""
@@ -194,6 +196,7 @@ class AutoencoderNet(NeuralNet):
         validation=None,
         epochs=None,
         checkpoints=None,
+        group=None,
     ):
         """Train for all epochs, from the weights of another net if given.
 
@@ -209,6 +212,8 @@ class AutoencoderNet(NeuralNet):
             Number of epochs; None is the parameter `max_epochs`.
         checkpoints : Checkpoints, default=None
             Where training starts, if there is one, and where it is saved.
+        group : Group, default=None
+            The processes that train the net together; None for this one alone.
         """
         self.checkpoints_ = checkpoints
         try:
@@ -225,15 +230,17 @@ class AutoencoderNet(NeuralNet):
         if start is not None:
             resume.start_from(self, start)
         epochs = self.max_epochs if epochs is None else epochs
-        self._train(rows, epochs, index, validation)
+        self._train(rows, epochs, index, validation, group)
 
-    def train_one_epoch(self, rows, *, index=None, validation=None):
+    def train_one_epoch(self, rows, *, index=None, validation=None, group=None):
         """Train for one more epoch, on any samples."""
-        self._train(rows, 1, index, validation)
+        self._train(rows, 1, index, validation, group)
 
-    def _train(self, rows, epochs, index, validation):
+    def _train(self, rows, epochs, index, validation, group):
         self.is_trained_ = False
         try:
+            if group is not None:
+                self._join(group)
             self._train_on_device(rows, epochs, index, validation)
             self.is_trained_ = True
         except NonFiniteError:
@@ -283,6 +290,18 @@ class AutoencoderNet(NeuralNet):
             if self.loss_curve_ and self.user_callbacks():  # may have changed weights
                 self._check_finite(self.loss_curve_[-1])
 
+    def _join(self, group):
+        """Train together with other processes, from the same weights."""
+        self.group_ = group
+        group.copy_from_first(self.module_.state_dict().values())
+        for part in self.criterion_.modules():
+            if isinstance(part, LearnedScaleLoss):
+                part.gather = self._gather_own
+
+    def _gather_own(self, values):
+        is_empty = self.batches_.part.n_own == 0
+        return self.group_.gather(torch.zeros_like(values) if is_empty else values)
+
     def use_last_epoch(self):
         """End training; after a failure, with the weights of the last full epoch.
 
@@ -296,7 +315,11 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.zero_grad()  # gradients are as large as the weights
         if hasattr(self, "module_"):
             self.module_.eval()
-        self.last_epoch_ = self.noise_source_ = self.noise_ = self.checkpoints_ = None
+        for part in self.criterion_.modules() if self.group_ is not None else ():
+            if isinstance(part, LearnedScaleLoss):
+                part.gather = None
+        self.last_epoch_ = self.noise_source_ = self.noise_ = None
+        self.checkpoints_ = self.group_ = self.batches_ = None
 
     def continue_from(self, loss_curve, validation_loss_curve):
         """Take the present weights for those after the last epoch of these curves."""
@@ -339,12 +362,19 @@ class AutoencoderNet(NeuralNet):
         with float32_products(self.precision, self.device):
             loss = self._pass_over(batches, "train", self.train_step, **fit_params)
         self._check_finite(loss)
+        if self.group_ is not None:  # such as those of batch normalization
+            self.group_.copy_from_first(self.module_.buffers())
         validation_loss = None
         if datasets["dataset_valid"] is not None:
             held_out = self.get_iterator(datasets["dataset_valid"])
             with float32_products("float32", self.device):
                 validation_loss = self._pass_over(held_out, "valid", self.validation_step)
         self._keep_epoch(loss, validation_loss)
+        stops = self._ask_to_stop(datasets)
+        return stops if self.group_ is None else self.group_.any(stops)
+
+    def _ask_to_stop(self, datasets):
+        """Notify the callbacks of the end of an epoch; return whether one stops."""
         try:
             self.notify("on_epoch_end", **datasets)
         except StopTraining:
@@ -360,10 +390,12 @@ class AutoencoderNet(NeuralNet):
 
     def _pass_over(self, batches, prefix, step_fn, **fit_params):
         """Train or validate on all batches; return their mean loss."""
-        training = prefix == "train"
+        training, self.batches_ = prefix == "train", batches
         if self.noise_source_ is not None:
             fixed = torch.Generator(self.device).manual_seed(0)
             self.noise_ = self.noise_source_ if training else fixed
+            if self.group_ is not None:
+                self.noise_ = PartOfNoise(self.noise_, batches)
         try:
             self.run_single_epoch(
                 batches, training=training, prefix=prefix, step_fn=step_fn, **fit_params
@@ -375,19 +407,34 @@ class AutoencoderNet(NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run all batches; with skorch's loop if a callback has batch-level hooks."""
         if any(has_batch_hooks(callback) for _, callback in self.callbacks_):
-            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            self._run_with_hooks(iterator, training, prefix, step_fn, **fit_params)
             return
         self._set_training(training)
         step = self._choose_step() if training else self._validation_loss
         loss_sum, n_rows = 0.0, 0
         for X, target in iterator:
-            loss_sum = loss_sum + step(X, target).detach() * len(X)
-            n_rows += len(X)
+            n_batch = len(X) if iterator.part is None else iterator.part.n_batch
+            loss_sum = loss_sum + step(X, target).detach() * n_batch
+            n_rows += n_batch
         self.history.new_batch()
         mean_loss = self._in_units(float(loss_sum) / n_rows)
-        self.history.record_batch(f"{prefix}_loss", mean_loss)
-        self.history.record_batch(f"{prefix}_batch_size", n_rows)
+        self._record_batch(prefix, mean_loss, n_rows)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _run_with_hooks(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run all batches as skorch does, with the callbacks' batch-level hooks."""
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            part = iterator.part
+            n_batch = len(batch[0]) if part is None else part.n_batch
+            self._record_batch(prefix, step["loss"].item(), n_batch)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _record_batch(self, prefix, loss, n_batch):
+        self.history.record_batch(f"{prefix}_loss", loss)
+        self.history.record_batch(f"{prefix}_batch_size", n_batch)
 
     def _mean_loss(self, prefix):
         """Return the mean loss of the current epoch, weighted by batch size."""
@@ -410,8 +457,7 @@ class AutoencoderNet(NeuralNet):
         def step(X, target):
             def closure():
                 loss = loss_with_gradient(X, target, self._batch_weight(X))
-                self._clip_gradient()
-                return loss
+                return self._finish_gradient(loss)
 
             return self._step_optimizer(closure)
 
@@ -430,7 +476,16 @@ class AutoencoderNet(NeuralNet):
         The gradient of a likelihood with learned scale is proportional to 1 / error,
         which can be arbitrarily large for the few samples of a short last batch.
         """
-        return len(X) / self.batch_size
+        part = self.batches_.part
+        return (len(X) if part is None else part.n_own) / self.batch_size
+
+    def _finish_gradient(self, loss):
+        """Sum the gradient over the processes and clip it; return the batch loss."""
+        if self.group_ is not None:
+            loss = self.group_.sum_gradients(self.module_, loss, self.batches_.part)
+        if self.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+        return loss
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradient of a batch, if a callback has batch-level hooks."""
@@ -439,8 +494,8 @@ class AutoencoderNet(NeuralNet):
         outputs = self.infer(X, **fit_params)
         loss = self.get_loss(outputs, target, X=X, training=True)
         (loss * self._batch_weight(X)).backward()
-        self._clip_gradient()
-        return {"loss": self._in_units(loss.detach()), "y_pred": outputs}
+        loss = self._finish_gradient(loss.detach())
+        return {"loss": self._in_units(loss), "y_pred": outputs}
 
     def infer(self, x, **fit_params):
         """Return the outputs of the module in float32; in training, use `precision`."""
@@ -454,12 +509,21 @@ class AutoencoderNet(NeuralNet):
 
     @torch.no_grad()
     def _validation_loss(self, X, target):
-        return self.criterion_(self.infer(X), target)
+        return self._mean_over_processes(self.criterion_(self.infer(X), target))
 
     def validation_step(self, batch, **fit_params):
         """Compute the loss of a batch, if a callback has batch-level hooks."""
         step = super().validation_step(batch, **fit_params)
-        return step | {"loss": self._in_units(step["loss"])}
+        return step | {"loss": self._in_units(self._mean_over_processes(step["loss"]))}
+
+    def _mean_over_processes(self, loss):
+        """Return the mean loss of a batch for that of the own samples."""
+        if self.group_ is None:
+            return loss
+        part = self.batches_.part
+        if part.n_own == 0:
+            return self.group_.sum(torch.zeros_like(loss))
+        return self.group_.sum(loss * (part.n_own / part.n_batch))
 
     def _in_units(self, loss):
         """Return a loss for standardised samples in units of the data."""
@@ -479,10 +543,6 @@ class AutoencoderNet(NeuralNet):
             flush_denormals(self.optimizer_)
         return self.optimizer_.step(step_fn)
 
-    def _clip_gradient(self):
-        if self.max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
-
     # Data -------------------------------------------------------------------------
 
     def get_iterator(self, dataset, training=False):
@@ -496,6 +556,7 @@ class AutoencoderNet(NeuralNet):
             generator,
             dataset.index,
             self._pairs(dataset.source),
+            None if self.group_ is None else self.group_.share,
         )
 
     def _pairs(self, source):
@@ -586,6 +647,8 @@ class AutoencoderNet(NeuralNet):
             "last_epoch_": None,
             "noise_source_": None,
             "noise_": None,
+            "group_": None,
+            "batches_": None,
         }
 
     def __setstate__(self, state):

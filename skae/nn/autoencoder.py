@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from skae.nn.networks import ACTIVATION_RANGES, make_activation
+from skae.nn.noise import noise_like
 
 # Standard deviations of latent codes stay within e^-10 and e^10, which float32 can
 # square.
@@ -137,9 +138,7 @@ class GaussianEncoder(nn.Module):
         mean, log_variance = self._posterior(X)
         codes = mean
         if generator is not None:
-            noise = torch.randn(
-                mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
-            )
+            noise = noise_like(torch.randn, mean, generator)
             codes = mean + (log_variance / 2).exp() * noise
         if self.flow is None:
             return codes, (mean, log_variance)

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from skae.nn.noise import noise_like
+
 
 class GaussianCorruption(nn.Module):
     """Add normal noise.
@@ -18,7 +20,7 @@ class GaussianCorruption(nn.Module):
         self.level = level
 
     def forward(self, X, generator):
-        noise = torch.randn(X.shape, generator=generator, dtype=X.dtype, device=X.device)
+        noise = noise_like(torch.randn, X, generator)
         return torch.add(X, noise, alpha=self.level)
 
 
@@ -36,7 +38,7 @@ class MaskingCorruption(nn.Module):
         self.level = level
 
     def forward(self, X, generator):
-        drawn = torch.rand(X.shape, generator=generator, dtype=X.dtype, device=X.device)
+        drawn = noise_like(torch.rand, X, generator)
         return X * (drawn >= self.level)
 
 

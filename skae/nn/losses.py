@@ -72,22 +72,29 @@ class LearnedScaleLoss(nn.Module):
         Distribution of the errors.
     output_activation : {"identity", "relu", "tanh", "sigmoid"}
         Applied to the output of the decoder's network first.
+
+    Attributes
+    ----------
+    gather : callable or None
+        If several processes have a part of each batch: returns the rows of all of them,
+        (n_processes, 4), for the number of elements, their mean, their variance and the
+        mean error of this one. None if one process has the whole batch.
     """
 
     def __init__(self, likelihood, output_activation):
         super().__init__()
         self.is_gaussian = likelihood == "gaussian"
         self.activation = make_activation(output_activation)
+        self.gather = None
 
     def forward(self, outputs, X):
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         y = self.activation(outputs[0])
-        least = MIN_VARIANCE_RATIO * X.var(correction=0) + torch.finfo(X.dtype).tiny
-        if self.is_gaussian:
-            variance = functional.mse_loss(y, X) + least
-            return (1 + math.log(2 * math.pi) + variance.log()) / 2
-        scale = functional.l1_loss(y, X) + least.sqrt()
-        return 1 + math.log(2) + scale.log()
+        error = (functional.mse_loss if self.is_gaussian else functional.l1_loss)(y, X)
+        scale = self._scale(error.detach(), X)
+        power = 2 if self.is_gaussian else 1
+        # The gradient of the logarithm is that of the own part of the error.
+        return self._loss(scale) + (error - error.detach()) / scale / power
 
     def with_gradient(self, y, X):
         """Return the loss of reconstructions, and its gradient by them.
@@ -98,13 +105,35 @@ class LearnedScaleLoss(nn.Module):
             Reconstructions, with the output activation, and the target.
         """
         difference = y - X
-        least = MIN_VARIANCE_RATIO * X.var(correction=0) + torch.finfo(X.dtype).tiny
         if self.is_gaussian:
-            variance = difference.square().mean() + least
-            loss = (1 + math.log(2 * math.pi) + variance.log()) / 2
-            return loss, difference.div_(variance * X.numel())
-        scale = difference.abs().mean() + least.sqrt()
-        return 1 + math.log(2) + scale.log(), difference.sign_().div_(scale * X.numel())
+            scale = self._scale(difference.square().mean(), X)
+        else:
+            scale = self._scale(difference.abs().mean(), X)
+            difference.sign_()
+        return self._loss(scale), difference.div_(scale * X.numel())
+
+    def _loss(self, scale):
+        if self.is_gaussian:
+            return (1 + math.log(2 * math.pi) + scale.log()) / 2
+        return 1 + math.log(2) + scale.log()
+
+    def _scale(self, error, X):
+        """Return the estimated variance of normal errors, or the scale of Laplace's."""
+        variance = X.var(correction=0)
+        if self.gather is not None:
+            error, variance = self._of_whole_batch(error, variance, X)
+        least = MIN_VARIANCE_RATIO * variance + torch.finfo(X.dtype).tiny
+        return error + (least if self.is_gaussian else least.sqrt())
+
+    def _of_whole_batch(self, error, variance, X):
+        """Return the mean error and the variance of the parts of all processes."""
+        n_elements = torch.full_like(error, X.numel())
+        own = torch.stack([n_elements, X.mean(), variance, error])
+        n_elements, means, variances, errors = self.gather(own).double().unbind(dim=1)
+        weights = n_elements / n_elements.sum()
+        mean = (weights * means).sum()
+        variance = (weights * (variances + (means - mean).square())).sum()
+        return (weights * errors).sum().to(X.dtype), variance.to(X.dtype)
 
     def in_units(self, loss, scale):
         """Return the loss in units of the data for that of data divided by `scale`."""

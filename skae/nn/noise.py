@@ -1,0 +1,45 @@
+"""Random numbers for the samples of a batch."""
+
+import torch
+
+
+class PartOfNoise:
+    """Random numbers for the part of each batch that a process has.
+
+    All processes draw those of the whole batch, from the same state of a generator.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    batches : Batches
+        Its attribute `part` is the part of the present batch.
+    """
+
+    def __init__(self, generator, batches):
+        self.generator = generator
+        self.batches = batches
+
+    def draw(self, function, like):
+        """Draw numbers as `noise_like` does."""
+        n_batch, _, positions = self.batches.part
+        shape = (n_batch, *like.shape[1:])
+        return _drawn(function, shape, self.generator, like)[positions]
+
+
+def noise_like(function, like, generator):
+    """Draw random numbers in the shape, on the device and of the type of a batch.
+
+    Parameters
+    ----------
+    function : callable
+        `torch.randn` or `torch.rand`.
+    like : torch.Tensor of shape (batch, ...)
+    generator : torch.Generator or PartOfNoise
+    """
+    if isinstance(generator, PartOfNoise):
+        return generator.draw(function, like)
+    return _drawn(function, like.shape, generator, like)
+
+
+def _drawn(function, shape, generator, like):
+    return function(shape, generator=generator, dtype=like.dtype, device=like.device)
