@@ -276,9 +276,11 @@ class BaseAutoencoder(
         try:
             with joined(self.distributed, device) as self._group:
                 rows = self._check_training_data(X, reset=start is None)
+                if self._group is not None:
+                    self._check_agreement(rows, start)
                 checkpoints = None if partial else self._open_checkpoints(rows, start)
                 if self._group is not None:
-                    checkpoints = self._agree(rows, start, checkpoints)
+                    checkpoints = self._start_as_first(checkpoints)
                 with one_thread(len(rows) * rows.n_features < SMALL_DATA):
                     return self._train_on(
                         rows, device, start, partial, return_codes, checkpoints
@@ -286,11 +288,8 @@ class BaseAutoencoder(
         finally:
             vars(self).pop("_group", None)
 
-    def _agree(self, rows, start, checkpoints):
-        """Check that all processes fit the same; return the checkpoints of this one.
-
-        Random numbers, and the checkpoint to start from, are those of the first process.
-        """
+    def _check_agreement(self, rows, start):
+        """Raise a DistributedError if the processes do not fit the same model."""
         some = rows.take(rows.subsample(N_COMPARED, np.random.RandomState(0)))
         what = {
             "the class": type(self).__qualname__,
@@ -301,6 +300,9 @@ class BaseAutoencoder(
         for name, value in self.get_params(deep=False).items():
             what[f"the parameter {name}"] = text_of(value)
         self._group.check_agreement(what)
+
+    def _start_as_first(self, checkpoints):
+        """Take random state and checkpoint of the first process; return the latter."""
         seed = self.random_state
         if seed is None:
             seed = make_random_state(None).randint(2**31 - 1)

@@ -35,6 +35,21 @@ def test_a_name_means_a_device(monkeypatch, device, n_cuda, expected):
 
 
 @pytest.mark.parametrize(
+    ("device", "n_cuda", "expected"),
+    [
+        ("auto", 0, "cpu"),
+        ("auto", 2, "cuda:1"),
+        ("cuda", 2, "cuda:1"),
+        ("cuda:0", 2, "cuda:0"),
+    ],
+)
+def test_each_process_of_torchrun_has_a_device(monkeypatch, device, n_cuda, expected):
+    pretend(monkeypatch, n_cuda)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert resolve_device(device) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
     ("device", "message"),
     [
         ("cuda", r"device='cuda' is not available: PyTorch found 0 CUDA.*device='auto'"),

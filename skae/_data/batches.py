@@ -222,9 +222,8 @@ class StreamSource(Source):
         """Yield the own rows of each batch, of chunks of which only these are read."""
         n_features = self.rows.n_features
         rest = torch.empty(0, n_features, dtype=torch.float32, device=self.device)
-        places = torch.empty(
-            0, dtype=torch.int64, device="cpu"
-        )  # of `rest`, in the order
+        # The places of these rows in the order of all rows.
+        places = torch.empty(0, dtype=torch.int64, device="cpu")
         sizes = batch_sizes(n_rows, batch_size)
         first, size, n_seen = 0, next(sizes), 0
         for start, stop, within in chunks:
@@ -303,9 +302,11 @@ class Batches:
         return n_batches - joined
 
     def __iter__(self):
-        for X, self.part in self.source.batches(
+        batches = self.source.batches(
             self.index, self.batch_size, self.generator, self.share
-        ):
+        )
+        for X, part in batches:
+            self.part = part
             yield (X, X) if self.as_pair is None else self.as_pair(X)
 
 

@@ -34,7 +34,7 @@ class Share:
     """The samples of one of several processes.
 
     Of data in memory, it has an equal part of each batch. Of out-of-core data, it has
-    blocks of neighbouring rows, always the same ones, so that it does not read the others.
+    blocks of neighbouring rows, always the same ones: it does not read the others.
 
     Parameters
     ----------

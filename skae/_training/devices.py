@@ -1,5 +1,7 @@
 """Device selection."""
 
+import os
+
 import torch
 
 from skae.exceptions import DeviceUnavailableWarning, warn
@@ -11,7 +13,8 @@ def resolve_device(device):
     Parameters
     ----------
     device : str or torch.device
-        "auto" is the first CUDA device, or the CPU if there is none.
+        "auto" is the first CUDA device, or the CPU if there is none. In a process that
+        torchrun has started, "auto" and "cuda" are the device of its local rank.
 
     Returns
     -------
@@ -40,8 +43,12 @@ def resolve_device_or_cpu(device):
 
 
 def _parse_device(device):
+    local_rank = os.environ.get("LOCAL_RANK")  # torchrun sets it: one GPU a process
     if isinstance(device, str) and device == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        is_cuda = torch.cuda.is_available()
+        return torch.device(f"cuda:{local_rank or 0}" if is_cuda else "cpu")
+    if isinstance(device, str) and device == "cuda" and local_rank:
+        device = f"cuda:{local_rank}"
     resolved = None
     if isinstance(device, str | torch.device):
         try:

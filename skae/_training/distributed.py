@@ -41,6 +41,11 @@ def joined(wanted, device):
     if not wanted or not _is_launched():
         yield None
         return
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device={str(device)!r} is invalid for several processes that train one "
+            "model; must be 'cpu' or 'cuda'. With distributed=False, each trains alone."
+        )
     if not distributed.is_initialized():
         _initialize()
     if distributed.get_world_size() == 1:
@@ -49,6 +54,7 @@ def joined(wanted, device):
     group = Group(device)
     try:
         yield group
+        group.any(False)  # all have ended, or none
     except BaseException as error:
         reason = group.part_after(error)
         if reason is None:
@@ -111,65 +117,66 @@ class Group:
         size = distributed.get_world_size()
         self.share = Share(distributed.get_rank(), size)
         self.device = device
-        # They are closed after a failure, so that no process waits for this one.
-        self._objects = self._new_group("gloo")
-        self._tensors = self._objects
-        if device.type == "cuda":
-            self._tensors = self._new_group("nccl")
-        # It stays open, to tell the others the reason.
         limit = datetime.timedelta(seconds=FAREWELL_LIMIT)
-        self._farewell = self._new_group("gloo", limit)
+        self._groups = {
+            "objects": _call(distributed.new_group, backend="gloo"),
+            "farewell": _call(distributed.new_group, backend="gloo", timeout=limit),
+        }
+        if device.type == "cuda":
+            self._groups["tensors"] = _call(distributed.new_group, backend="nccl")
 
     @property
     def is_first(self):
         """Whether this is the process that writes files and shows the progress."""
         return self.share.rank == 0
 
-    def _new_group(self, backend, limit=None):
-        with _naming_lost_connections():
-            return distributed.new_group(backend=backend, timeout=limit)
-
     def close(self):
         """Leave the groups of this fit."""
-        for group in {self._objects, self._tensors, self._farewell}:
-            if group is not None:
-                distributed.destroy_process_group(group)
-        self._objects = self._tensors = self._farewell = None
+        self._leave("objects", "tensors", "farewell")
+
+    def _leave(self, *names):
+        # A group is closed only if nothing refers to it.
+        for name in self._groups.keys() & names:
+            distributed.destroy_process_group(self._groups.pop(name))
+
+    def _communicate(self, function, *args, kind="tensors"):
+        group = self._groups.get(kind, self._groups["objects"])
+        return _call(function, *args, group=group)
 
     # Communication ----------------------------------------------------------------
 
     def sum(self, tensor):
         """Add the tensors of all processes, in place; return the tensor."""
-        with _naming_lost_connections():
-            distributed.all_reduce(tensor, group=self._tensors)
+        self._communicate(distributed.all_reduce, tensor)
         return tensor
 
     def gather(self, tensor):
         """Return the tensors of all processes, stacked in a new first dimension."""
         gathered = [torch.empty_like(tensor) for _ in range(self.share.size)]
-        with _naming_lost_connections():
-            distributed.all_gather(gathered, tensor, group=self._tensors)
+        self._communicate(distributed.all_gather, gathered, tensor)
         return torch.stack(gathered)
 
     def gather_objects(self, value):
         """Return the values of all processes, a list."""
         gathered = [None] * self.share.size
-        with _naming_lost_connections():
-            distributed.all_gather_object(gathered, value, group=self._objects)
+        self._communicate(distributed.all_gather_object, gathered, value, kind="objects")
         return gathered
 
     def of_first(self, value):
         """Return the value of the first process, to all."""
         values = [value]
-        with _naming_lost_connections():
-            distributed.broadcast_object_list(values, 0, group=self._objects)
+        self._communicate(distributed.broadcast_object_list, values, 0, kind="objects")
         return values[0]
 
     def copy_from_first(self, tensors):
         """Set tensors to the values that they have in the first process."""
         for tensor in tensors:
-            with _naming_lost_connections():
-                distributed.broadcast(tensor.detach(), 0, group=self._tensors)
+            self._communicate(distributed.broadcast, tensor.detach(), 0)
+
+    def any(self, condition):
+        """Return whether a condition holds in one of the processes."""
+        count = torch.tensor(float(condition), device=self.device)
+        return bool(self.sum(count) > 0)
 
     def sum_gradients(self, module, loss, part):
         """Set the gradients to their sums over the processes; return the mean loss.
@@ -200,10 +207,7 @@ class Group:
             weight.grad = gradient.view_as(weight)
         return loss[0]
 
-    def any(self, condition):
-        """Return whether a condition holds in one of the processes."""
-        count = torch.tensor(float(condition), device=self.device)
-        return bool(self.sum(count) > 0)
+    # Agreement and failure --------------------------------------------------------
 
     def check_agreement(self, what):
         """Raise a DistributedError if a process fits another model, or other samples.
@@ -225,8 +229,6 @@ class Group:
                         "distributed=False."
                     )
 
-    # Failures ---------------------------------------------------------------------
-
     def part_after(self, error):
         """Tell the other processes of an error, and leave the groups of this fit.
 
@@ -241,13 +243,10 @@ class Group:
         """
         is_own = not isinstance(error, LostConnectionError)
         own = f"{type(error).__name__}: {error}" if is_own else ""
-        if self._farewell is None:
-            return None if is_own else f"Training ended: {error}"
-        for group in {self._objects, self._tensors} - {None}:
-            distributed.destroy_process_group(group)
-        self._objects = self._tensors = None
+        # No process may wait for this one. The last group serves to tell the reason.
+        self._leave("objects", "tensors")
         answers = self._exchange(own)
-        with contextlib.suppress(RuntimeError, ValueError):
+        with contextlib.suppress(RuntimeError):
             self.close()
         if is_own:
             return None
@@ -273,12 +272,12 @@ class Group:
         return answers
 
     def _swap(self, text, rank):
-        received = [None]
+        received, group = [None], self._groups["farewell"]
         if self.share.rank < rank:
-            distributed.send_object_list([text], rank, group=self._farewell)
-        distributed.recv_object_list(received, rank, group=self._farewell)
+            distributed.send_object_list([text], rank, group=group)
+        distributed.recv_object_list(received, rank, group=group)
         if self.share.rank > rank:
-            distributed.send_object_list([text], rank, group=self._farewell)
+            distributed.send_object_list([text], rank, group=group)
         return received[0]
 
 
@@ -286,9 +285,11 @@ class LostConnectionError(RuntimeError):
     """Error raised if another process does not answer."""
 
 
-@contextlib.contextmanager
-def _naming_lost_connections():
+def _call(function, *args, **options):
+    """Call a function of torch.distributed; raise a LostConnectionError if it fails."""
     try:
-        yield
+        return function(*args, **options)
     except RuntimeError as error:  # of gloo and nccl
-        raise LostConnectionError(str(error)) from error
+        reason = str(error)
+    # Its traceback refers to the group, which must be closed.
+    raise LostConnectionError(reason)

@@ -1,7 +1,5 @@
 """Random numbers for the samples of a batch."""
 
-import torch
-
 
 class PartOfNoise:
     """Random numbers for the part of each batch that a process has.
