@@ -1,5 +1,6 @@
 """BaseAutoencoder: the procedure of all estimators, and the hooks for subclasses."""
 
+import copy
 import functools
 import math
 import numbers
@@ -13,6 +14,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skae._callback_tasks import (
+    CallbackSupportMixin,
+    FitTasks,
+    with_callbacks,
+    without_callbacks,
+)
 from skae._data import array_api
 from skae._data.check import (
     channels_last_message,
@@ -97,6 +104,7 @@ NEGLIGIBLE_ERROR = 1e-6
 class BaseAutoencoder(
     SavedEstimator,
     OnnxExport,
+    CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CommonParameters,
@@ -180,7 +188,7 @@ class BaseAutoencoder(
         Exception
             If a callback or the density fails. The estimator is then as after Ctrl-C.
         """
-        self._fit(X)
+        self._fit(X, y)
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> np.ndarray:
@@ -203,7 +211,7 @@ class BaseAutoencoder(
         ValueError, TypeError, MemoryError
             As for `fit`.
         """
-        codes = self._fit(X, return_codes=True)
+        codes = self._fit(X, y, "fit-transform", return_codes=True)
         return array_api.like(X, codes)
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -239,12 +247,12 @@ class BaseAutoencoder(
         Exception
             Any other error, and Ctrl-C, leave the estimator unchanged.
         """
-        self._fit(X, partial=True)
+        self._fit(X, y, "partial-fit", partial=True)
         return self
 
     @torch.inference_mode(False)
     @torch.enable_grad()
-    def _fit(self, X, *, partial=False, return_codes=False):
+    def _fit(self, X, y, task="fit", *, partial=False, return_codes=False):
         """Fit a copy of the estimator, then adopt its attributes in one assignment.
 
         An error or Ctrl-C, at any line, leaves the estimator unchanged or as a complete
@@ -252,8 +260,9 @@ class BaseAutoencoder(
         """
         draft = object.__new__(type(self))
         vars(draft).update(vars(self))
+        draft._tasks = FitTasks(self, task, X, y, draft._present_attributes)
         try:
-            codes = draft._train(X, partial, return_codes)
+            codes = self._train_with_callbacks(draft, X, partial, return_codes)
         except NonFiniteError:
             raise
         except BaseException:
@@ -265,7 +274,29 @@ class BaseAutoencoder(
 
     def _adopt(self, draft):
         draft.random_state = self.random_state  # a checkpoint may have replaced it
+        vars(draft).pop("_tasks", None)
         self.__dict__ = vars(draft)
+
+    @with_callbacks
+    def _train_with_callbacks(self, draft, X, partial, return_codes):
+        """Train a draft of the estimator, which holds scikit-learn's callbacks."""
+        codes = draft._train(X, partial, return_codes)
+        draft._tasks.end()
+        return codes
+
+    def _present_attributes(self):
+        """Return the attributes of a copy, as fitted up to now, without callbacks."""
+        now = object.__new__(type(self))
+        vars(now).update(without_callbacks(vars(self), is_fitted=True))
+        for name in ("_tasks", "_group"):
+            vars(now).pop(name, None)
+        now.random_state = copy.deepcopy(self.random_state)  # it shall not be drawn from
+        now._net = resume.snapshot(self._net)
+        if self._net.tasks_ is None:  # training has ended
+            now._sampling_rng = copy.deepcopy(self._sampling_rng)
+        else:
+            now._set_fitted_attributes()
+        return vars(now)
 
     def _train(self, X, partial, return_codes):
         """Check parameters and data, then train; return the latent codes if asked."""
@@ -345,6 +376,7 @@ class BaseAutoencoder(
         index, validation = self._choose_validation_set(rows, settings["n_held_out"])
         if partial and start is not None:
             self._net = resume.resumed(start, str(device), settings)
+            self._net.tasks_ = self._tasks
             self._net.train_one_epoch(
                 rows, index=index, validation=validation, group=self._group
             )
@@ -370,6 +402,20 @@ class BaseAutoencoder(
         if not partial:
             self._warn_about_reconstruction(axes)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
+
+    def __sklearn_clone__(self):
+        """Return an unfitted clone, with copies of the callbacks as in a fit.
+
+        scikit-learn would deep-copy all that a callback holds: what it tells a copy of a
+        tracker, the tracker does not learn.
+        """
+        if not callbacks.is_callback_list(self.callbacks):
+            return super().__sklearn_clone__()
+        bare = object.__new__(type(self))
+        vars(bare).update(vars(self), callbacks=None)
+        cloned = super(BaseAutoencoder, bare).__sklearn_clone__()
+        cloned.callbacks = callbacks.clone_callbacks(self.callbacks)
+        return cloned
 
     def _use_last_epoch(self, fitted):
         """Adopt the model after the last full epoch; return False if there is none."""
@@ -564,7 +610,9 @@ class BaseAutoencoder(
         if is_trial:
             copied, settings = [], settings | {"verbose": 0}
         module = self._build_module(generator, axes)
-        return self._make_net(module, generator, device, settings, copied)
+        net = self._make_net(module, generator, device, settings, copied)
+        net.tasks_ = None if is_trial else self._tasks
+        return net
 
     def _make_net(
         self, module, generator, device, settings, callbacks=(), optimizer_device=None

@@ -12,6 +12,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._base import BaseAutoencoder
+from skae._callback_tasks import (
+    CallbackSupportMixin,
+    FitTasks,
+    with_callbacks,
+    without_callbacks,
+)
 from skae._conv import ConvAutoencoder
 from skae._data.check import as_array
 from skae._dense import DenseAutoencoder
@@ -36,7 +42,9 @@ TRIMMED = 0.05
 MAX_CALIBRATION = 2_000
 
 
-class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
+class AutoencoderDetector(
+    PlainState, CallbackSupportMixin, OutlierMixin, BaseEstimator
+):
     """Outlier detector based on an autoencoder.
 
     It fits an autoencoder to training samples that are mostly normal, and scores how
@@ -167,12 +175,21 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         """
         draft = object.__new__(type(self))
         vars(draft).update(vars(self))
-        draft._fit(X)
+        self._fit_with_callbacks(draft, X, y)
         self.__dict__ = vars(draft)
         return self
 
-    def _fit(self, X):
+    @with_callbacks
+    def _fit_with_callbacks(self, draft, X, y):
         """Fit a copy of the detector: an error leaves the detector itself unchanged."""
+        tasks = FitTasks(self, "fit", X, y, draft._present_attributes)
+        draft._fit(X, tasks)
+        tasks.end()
+
+    def _present_attributes(self):
+        return without_callbacks(vars(self), is_fitted=True)
+
+    def _fit(self, X, tasks):
         check_parameters(self, self._parameter_rules)
         X = self._checked(X, reset=True)
         rng = make_random_state(self.random_state)
@@ -180,7 +197,9 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
         share = float(self.calibration_fraction)
         n_held_out = min(math.ceil(share * len(X)), MAX_CALIBRATION, len(X) - 1)
         held_out, others = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
-        self.estimator_ = self._new_estimator(X, rng).fit(X[others])
+        estimator = self._new_estimator(X, rng)
+        with tasks.part("fit-estimator", estimator):
+            self.estimator_ = estimator.fit(X[others])
         autoencoder = _last_step(self.estimator_)
         self.anomaly_score_ = self._chosen_score(autoencoder)
         self._measure = self._new_measure(rng)
@@ -341,7 +360,7 @@ class AutoencoderDetector(PlainState, OutlierMixin, BaseEstimator):
     # ------------------------------------------------------------------------------
 
     def __getstate__(self):
-        content = dict(vars(self))
+        content = without_callbacks(vars(self), is_fitted=hasattr(self, "estimator_"))
         if content.get("_measure") is not None:
             content["_measure"] = self._measure.state()
         return sealed(self, content)

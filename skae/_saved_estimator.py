@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import torch
 
+from skae._callback_tasks import without_callbacks
 from skae._random import DrawFrom
 from skae._saving import networks
 from skae._saving.state import PlainState, opened, sealed
@@ -37,7 +38,8 @@ class SavedEstimator(PlainState):
     """
 
     def __getstate__(self):
-        content = {name: _plain(value) for name, value in vars(self).items()}
+        kept = without_callbacks(vars(self), is_fitted=hasattr(self, "_net"))
+        content = {name: _plain(value) for name, value in kept.items()}
         net, trained = content.pop("_net", None), content.pop("_trained_parameters", None)
         if net is not None:
             content |= self._saved_density()

@@ -20,7 +20,14 @@ API_PAGE = FOLDER.parent / "docs" / "api.md"
 # From the bottom up: a part of skae, a package or a single module, imports only from
 # levels below its own.
 LEVELS = [
-    {"exceptions", "_docstrings", "_random", "_validation", "_version"},
+    {
+        "_callback_tasks",
+        "exceptions",
+        "_docstrings",
+        "_random",
+        "_validation",
+        "_version",
+    },
     {"nn", "_data", "_saving"},
     {
         "datasets",

@@ -54,6 +54,25 @@ def copy_callbacks(callbacks, *, validated):
     return copied
 
 
+def clone_callbacks(callbacks):
+    """Return copies of the callbacks for another estimator, without fitted attributes.
+
+    They are copied by the same rule as in `copy_callbacks`. Classes are kept. A callback
+    can define ``__sklearn_clone__`` to control how it is cloned.
+
+    Parameters
+    ----------
+    callbacks : list or tuple
+        skorch callbacks or their classes, or (name, callback) pairs.
+
+    Returns
+    -------
+    list or tuple
+    """
+    copies = {}
+    return type(callbacks)(_copied(item, copies, False) for item in callbacks)
+
+
 def check_for_partial_fit(callbacks, *, early_stopping, validated):
     """Raise a ValueError for callbacks and parameters that `partial_fit` cannot use.
 
@@ -211,22 +230,30 @@ def _fresh(item, copies):
     return copied if item is callback else (item[0], copied)
 
 
-def _copied(value, copies):
+def _copied(value, copies, with_fitted=True):
     """Copy callbacks, containers, arrays and tensors; share everything else."""
     if id(value) in copies:
         return copies[id(value)][0]
     copied = value
-    if hasattr(value, "__deepcopy__") or isinstance(value, np.ndarray):
+    is_callback = isinstance(value, Callback)
+    if is_callback and not with_fitted and hasattr(value, "__sklearn_clone__"):
+        copied = value.__sklearn_clone__()
+    elif hasattr(value, "__deepcopy__") and not isinstance(value, type):
         copied = copy.deepcopy(value)
-    elif isinstance(value, Callback):
+    elif isinstance(value, np.ndarray):
+        copied = copy.deepcopy(value)
+    elif is_callback:
         copied = copy.copy(value)
         copies[id(value)] = copied, value  # before its attributes, which may refer to it
-        for name, attribute in vars(copied).items():
-            vars(copied)[name] = _copied(attribute, copies)
+        for name, attribute in list(vars(copied).items()):
+            if not with_fitted and name.endswith("_"):
+                del vars(copied)[name]
+            else:
+                vars(copied)[name] = _copied(attribute, copies, with_fitted)
     elif type(value) in (list, set, tuple):
-        copied = type(value)(_copied(item, copies) for item in value)
+        copied = type(value)(_copied(item, copies, with_fitted) for item in value)
     elif type(value) is dict:
-        copied = {key: _copied(item, copies) for key, item in value.items()}
+        copied = {k: _copied(item, copies, with_fitted) for k, item in value.items()}
     elif type(value).__module__ == "collections":
         copied = copy.copy(value)
     copies[id(value)] = copied, value  # the value too, so that its id stays its own

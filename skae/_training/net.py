@@ -168,7 +168,7 @@ class AutoencoderNet(NeuralNet):
         self.validation_loss_curve_ = []
         self.is_trained_ = False
         self.is_restored_ = False
-        self.checkpoints_ = self.group_ = self.batches_ = None
+        self.checkpoints_ = self.group_ = self.batches_ = self.tasks_ = None
 
     def initialize_optimizer(self, triggered_directly=None):
         """Create the optimizer; in a loaded net, only further training does so."""
@@ -319,7 +319,7 @@ class AutoencoderNet(NeuralNet):
             if isinstance(part, LearnedScaleLoss):
                 part.gather = None
         self.last_epoch_ = self.noise_source_ = self.noise_ = None
-        self.checkpoints_ = self.group_ = self.batches_ = None
+        self.checkpoints_ = self.group_ = self.batches_ = self.tasks_ = None
 
     def continue_from(self, loss_curve, validation_loss_curve):
         """Take the present weights for those after the last epoch of these curves."""
@@ -345,6 +345,8 @@ class AutoencoderNet(NeuralNet):
         if checkpoints is not None:
             has_ended = checkpoints.restore(self) or has_ended
         n_done = len(self.loss_curve_) - n_before
+        if self.tasks_ is not None:
+            self.tasks_.begin(epochs - n_done)
         with _progress(epochs, self.verbose and epochs, n_done) as show:
             while not has_ended:
                 stops = self._run_epoch(batches, datasets, **fit_params)
@@ -357,6 +359,8 @@ class AutoencoderNet(NeuralNet):
 
     def _run_epoch(self, batches, datasets, **fit_params):
         """Run one epoch; return whether a callback stops training."""
+        if self.tasks_ is not None:
+            self.tasks_.begin_epoch()
         self.notify("on_epoch_begin", **datasets)
         self._check_trainable()  # callbacks may freeze weights
         with float32_products(self.precision, self.device):
@@ -371,6 +375,8 @@ class AutoencoderNet(NeuralNet):
                 validation_loss = self._pass_over(held_out, "valid", self.validation_step)
         self._keep_epoch(loss, validation_loss)
         stops = self._ask_to_stop(datasets)
+        if self.tasks_ is not None:
+            stops = self.tasks_.end_epoch(loss, validation_loss) or stops
         return stops if self.group_ is None else self.group_.any(stops)
 
     def _ask_to_stop(self, datasets):
@@ -649,6 +655,7 @@ class AutoencoderNet(NeuralNet):
             "noise_": None,
             "group_": None,
             "batches_": None,
+            "tasks_": None,
         }
 
     def __setstate__(self, state):

@@ -75,6 +75,28 @@ def resumed(net, device, settings):
     return copied
 
 
+def snapshot(net):
+    """Return a copy of a net with its present weights and curves, for its results."""
+    copied = object.__new__(type(net))
+    vars(copied).update(
+        vars(net),
+        module_=copy_module(net.module_).eval(),
+        history_=type(net.history)(net.history),
+        saved_=state_to_save(net),
+        optimizer_=None,
+        generator_=None,
+        last_epoch_=None,
+        noise_source_=None,
+        noise_=None,
+        checkpoints_=None,
+        group_=None,
+        batches_=None,
+        tasks_=None,
+        is_trained_=True,
+    )
+    return copied
+
+
 def state_to_save(net):
     """Return the state of the generator and, if resumable, of the optimizer.
 
