@@ -260,7 +260,7 @@ class BaseAutoencoder(
         """
         draft = object.__new__(type(self))
         vars(draft).update(vars(self))
-        draft._tasks = FitTasks(self, task, X, y, draft._present_attributes)
+        draft._tasks = FitTasks(self, task, (X, y), draft._present_attributes)
         try:
             codes = self._train_with_callbacks(draft, X, partial, return_codes)
         except NonFiniteError:

@@ -50,17 +50,20 @@ class FitTasks:
         It holds the callbacks, and is given to them.
     name : str
         Name of the root task.
-    X, y : array-like
-        Given to the callbacks. `X` is the target if `y` is None.
+    data : tuple
+        Samples and target, which are given to the callbacks. The target None is replaced
+        by the samples, which is what an autoencoder fits.
     model : callable
         Returns the attributes of the model at present. It is called only if a callback
         asks for the model.
     """
 
-    def __init__(self, estimator, name, X, y, model):
+    def __init__(self, estimator, name, data, model):
         self._estimator, self._name, self._model = estimator, name, model
         self._root = self._epoch = None
-        self._data = {"estimator": estimator, "X": X, "y": X if y is None else y}
+        samples, target = data
+        target = samples if target is None else target
+        self._data = {"estimator": estimator, "X": samples, "y": target}
         self._is_supported = hasattr(estimator, "_init_callback_context")
         self._is_seen = hasattr(estimator, CALLBACKS)
         self._every, self._n_epochs, self._unreported = 1, 0, None
@@ -105,10 +108,11 @@ class FitTasks:
         stops = self._epoch.call_on_fit_task_end(
             **self._data, reconstruction_attributes=self._model
         )
-        self._epoch, self._unreported = None, f"loss {loss:.5g}"
+        self._epoch = None
+        self._n_epochs += 1
+        self._unreported = f"epoch {self._n_epochs}, loss {loss:.5g}"
         if validation_loss is not None:
             self._unreported += f", validation loss {validation_loss:.5g}"
-        self._n_epochs += 1
         if self._n_epochs % self._every == 0:
             stops = self._report() or stops
         return stops

@@ -182,7 +182,7 @@ class AutoencoderDetector(
     @with_callbacks
     def _fit_with_callbacks(self, draft, X, y):
         """Fit a copy of the detector: an error leaves the detector itself unchanged."""
-        tasks = FitTasks(self, "fit", X, y, draft._present_attributes)
+        tasks = FitTasks(self, "fit", (X, y), draft._present_attributes)
         draft._fit(X, tasks)
         tasks.end()
 
