@@ -42,9 +42,7 @@ TRIMMED = 0.05
 MAX_CALIBRATION = 2_000
 
 
-class AutoencoderDetector(
-    PlainState, CallbackSupportMixin, OutlierMixin, BaseEstimator
-):
+class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Outlier detector based on an autoencoder.
 
     It fits an autoencoder to training samples that are mostly normal, and scores how

@@ -156,7 +156,8 @@ checkpoint : path-like, default=None
     most 2% of the time, and at the end. `partial_fit` ignores it. None writes none.
 callbacks : list, default=None
     skorch callbacks, or (name, callback) pairs. Each fit trains with copies of them,
-    which are afterwards in `callbacks_`.
+    which are afterwards in `callbacks_`. What they report to, such as a trial of optuna,
+    is not copied. Callbacks of scikit-learn are set by `set_callbacks` instead.
 precision : {"float32", "tf32", "bfloat16"}, default="float32"
     Precision of matrix products and convolutions in training. "tf32" rounds their factors
     to 10 bits on CUDA devices and equals "float32" elsewhere. "bfloat16" rounds them to 7
