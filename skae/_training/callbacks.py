@@ -238,9 +238,7 @@ def _copied(value, copies, with_fitted=True):
     is_callback = isinstance(value, Callback)
     if is_callback and not with_fitted and hasattr(value, "__sklearn_clone__"):
         copied = value.__sklearn_clone__()
-    elif hasattr(value, "__deepcopy__") and not isinstance(value, type):
-        copied = copy.deepcopy(value)
-    elif isinstance(value, np.ndarray):
+    elif hasattr(value, "__deepcopy__") or isinstance(value, np.ndarray):
         copied = copy.deepcopy(value)
     elif is_callback:
         copied = copy.copy(value)
