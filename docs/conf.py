@@ -46,12 +46,14 @@ html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skae.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the browser is
 html_theme_options = {
     "logo": {"text": "skae", "alt_text": "skae home page"},
     "show_prev_next": True,
     "secondary_sidebar_items": {
         "**": ["page-toc"],
         "index": [],
+        "playground": [],
         "benchmarks/generation_study": [],  # its table is wide
     },
     "navbar_align": "left",
@@ -61,7 +63,8 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_sidebars = {
-    page: [] for page in ("index", "getting_started", "changelog", "contributing")
+    page: []
+    for page in ("index", "getting_started", "playground", "changelog", "contributing")
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
