@@ -250,7 +250,8 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     References
     ----------
-    .. [1] D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [1] Diederik Kingma and Max Welling, "Auto-encoding variational Bayes", ICLR
+       2014.
     .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
        constrained variational framework", ICLR 2017.
     .. [3] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training

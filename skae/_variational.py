@@ -99,7 +99,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [1] Diederik Kingma and Max Welling, "Auto-encoding variational Bayes", ICLR
+       2014.
 
     Examples
     --------

@@ -130,7 +130,13 @@ def opened(browser, address, width, theme):
     context.route("**/*", answer)
     page = context.new_page()
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-    page.on("console", lambda m: m.type == "error" and faults.append(f"log: {m.text}"))
+    page.on(
+        "console",
+        lambda message: (
+            message.type == "error"
+            and faults.append(f"log of {message.location['url']}: {message.text}")
+        ),
+    )
     yield page
     context.close()
     assert not faults, faults
@@ -283,7 +289,7 @@ def find_faults(page, name):
     page.goto(name)
     if name == "playground.html":
         page.wait_for_selector('#playground-status[data-state="ready"]', timeout=60_000)
-    results = Axe().run(page).response
+    results = Axe().run(page, options={"preload": False}).response
     faults = [
         f"{violation['id']}: {node['target']}, {node['failureSummary']}"
         for violation in results["violations"]

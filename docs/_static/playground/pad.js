@@ -22,9 +22,9 @@ export function createPad({ description, encode, decode }, moveTo) {
   const digits = testDigits(description);
   let strokes = [];
   let stroke = null; // the one that is drawn now
-  let testDigit = null; // shown instead of strokes
+  let testDigit = digits[0]; // shown instead of strokes
   let pen = null; // its place, if the keys move it
-  let nextDigit = 0;
+  let nextDigit = 1;
   let code = null;
   let announcement = "";
 
@@ -147,7 +147,7 @@ export function createPad({ description, encode, decode }, moveTo) {
     document.getElementById("playground-sliders-status").textContent =
       "The latent code of the digit on the pad.";
   });
-  return change();
+  return change(`A test digit, ${testDigit.label}. `);
 }
 
 function testDigits({ test_digits: { labels, pixels } }) {

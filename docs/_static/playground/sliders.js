@@ -7,7 +7,7 @@ const DURATION = 600; // of a movement to another code, in milliseconds
 
 /** Fill the part "Move the components"; return a function that moves to a code. */
 export function createSliders({ description, decode }) {
-  const { limit, components, samples } = description;
+  const { limit, components, samples, test_digits: digits } = description;
   const status = document.getElementById("playground-sliders-status");
   const digit = document.getElementById("playground-decoded");
   const list = document.getElementById("playground-sliders");
@@ -64,7 +64,7 @@ export function createSliders({ description, decode }) {
     status.textContent = "All components are 0.";
     moveTo(components.map(() => 0));
   });
-  const ready = set(samples[0]);
+  const ready = set(digits.codes[0]);
   return { moveTo, ready };
 }
 
