@@ -72,7 +72,9 @@ def with_small_weights(model):
         name = tensor.name
         small = numpy_helper.from_array(weights.astype(np.float16), f"{name}_float16")
         tensor.CopyFrom(small)
-        casts.append(helper.make_node("Cast", [small.name], [name], to=onnx.TensorProto.FLOAT))
+        casts.append(
+            helper.make_node("Cast", [small.name], [name], to=onnx.TensorProto.FLOAT)
+        )
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
