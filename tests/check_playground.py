@@ -15,6 +15,7 @@ import contextlib
 import functools
 import http.server
 import pathlib
+import re
 import shutil
 import threading
 
@@ -31,6 +32,13 @@ BOX = 20  # side of the box of MNIST's digits
 
 # A seven in the corner of the pad, as shares of its side.
 SEVEN = [(0.1, 0.1), (0.25, 0.1), (0.4, 0.1), (0.35, 0.25), (0.3, 0.4), (0.25, 0.55)]
+
+HASH = [
+    [(0.3, 0.1), (0.3, 0.9)],
+    [(0.7, 0.1), (0.7, 0.9)],
+    [(0.1, 0.3), (0.9, 0.3)],
+    [(0.1, 0.7), (0.9, 0.7)],
+]
 
 PAGES = [
     "index.html",
@@ -177,33 +185,41 @@ def check_sliders(page):
 
 
 def check_drawing(page):
+    given, reconstruction = draw(page, SEVEN)
+    check_is_like_mnist(given)
+    assert ((given - reconstruction) ** 2).mean() < 0.02
+    assert error_of_status(page) < 0.02
+    before = pixels(page, "given")
+    page.get_by_role("button", name="Clear").click()
+    assert changed(page, "given", before).max() == 0
+    assert page.get_by_role("button", name="Move the sliders").is_disabled()
+    draw(page, SEVEN[:1])  # a dot is a drawing, too
+    page.get_by_role("button", name="Clear").click()
+    draw(page, *HASH)
+    assert error_of_status(page) > 0.03
+
+
+def draw(page, *strokes):
+    """Draw on the pad; return the image of the encoder and its reconstruction."""
     pad = page.locator("#playground-pad")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     before = [pixels(page, name) for name in ("given", "reconstruction")]
-    for i, (x, y) in enumerate(SEVEN):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if i == 0:
-            page.mouse.down()
-    page.mouse.up()
-    given = settled(page, "given", changed(page, "given", before[0]))
-    reconstruction = changed(page, "reconstruction", before[1])
-    reconstruction = settled(page, "reconstruction", reconstruction)
-    assert ((given - reconstruction) ** 2).mean() < 0.04
-    check_is_like_mnist(given)
+    for stroke in strokes:
+        for i, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            if i == 0:
+                page.mouse.down()
+        page.mouse.up()
+    return [
+        settled(page, name, changed(page, name, image))
+        for name, image in zip(("given", "reconstruction"), before, strict=True)
+    ]
+
+
+def error_of_status(page):
     status = page.locator("#playground-pad-status").inner_text()
-    assert "Mean squared error 0.0" in status, status
-    page.get_by_role("button", name="Clear").click()
-    assert changed(page, "given", given).max() == 0
-    assert page.get_by_role("button", name="Move the sliders").is_disabled()
-    for x, y in SEVEN[:1]:  # a dot is a drawing, too
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    page.get_by_role("button", name="Clear").click()
-    for i, (x, y) in enumerate(SEVEN):  # for the screenshot
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if i == 0:
-            page.mouse.down()
-    page.mouse.up()
+    return float(re.search(r"Mean squared error ([\d.]+);", status).group(1))
 
 
 def check_is_like_mnist(image):
