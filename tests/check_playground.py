@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import functools
 import http.server
+import itertools
 import pathlib
 import re
 import shutil
@@ -40,47 +41,33 @@ HASH = [
     [(0.1, 0.7), (0.9, 0.7)],
 ]
 
-PAGES = [
-    "index.html",
-    "getting_started.html",
-    "user_guide.html",
-    "playground.html",
-    "compared_with_pca.html",
-    "generation.html",
-    "anomaly_results.html",
-    "api.html",
-    "api/generated/skae.DenseAutoencoder.html",
-    "api/generated/skae.ConvVariationalAutoencoder.html",
-    "api/generated/skae.metrics.frechet_distance.html",
-    "benchmarks/README.html",
-    "gallery/index.html",
-    "gallery/plot_03_dense_samples.html",
-    "changelog.html",
-]
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--html", type=pathlib.Path, default=HTML)
     parser.add_argument("--screenshots", type=pathlib.Path)
-    parser.add_argument("--pages", nargs="*", default=PAGES)
+    parser.add_argument("--pages", nargs="*", help="pages for axe; all by default")
     options = parser.parse_args()
+    names = options.pages
+    if names is None:
+        found = sorted(options.html.rglob("*.html"))
+        names = [str(path.relative_to(options.html)) for path in found]
+        names = [name for name in names if not name.startswith("_")]
     with served(options.html) as address, chromium() as browser:
-        for width in SIZES:
-            for theme in THEMES:
-                with opened(browser, address, width, theme) as page:
-                    check_playground(page, options.screenshots, f"{width}-{theme}")
-                print(f"The playground works at {width} pixels, {theme}.")
         findings = []
-        for width in SIZES:
-            for theme in THEMES:
-                with opened(browser, address, width, theme) as page:
-                    for name in options.pages:
-                        found = find_faults(page, name)
-                        findings += [f"{name}, {width}, {theme}: {f}" for f in found]
+        for width, theme in itertools.product(SIZES, THEMES):
+            with opened(browser, address, width, theme) as page:
+                check_playground(page, options.screenshots, f"{width}-{theme}")
+                findings += find_faults(page, "playground.html")
+            print(f"The playground works at {width} pixels, {theme}.", flush=True)
+        for width, theme in zip(SIZES, THEMES, strict=True):
+            with opened(browser, address, width, theme) as page:
+                for name in names:
+                    findings += find_faults(page, name)
+            print(f"{len(names)} pages at {width} pixels, {theme}.", flush=True)
     print("\n".join(findings))
     assert not findings, f"{len(findings)} findings"
-    print(f"{len(options.pages)} pages have no findings.")
+    print("There are no findings.")
 
 
 # --- the browser ------------------------------------------------------------------
@@ -301,7 +288,7 @@ def save(page, folder, name):
 
 
 def find_faults(page, name):
-    """Return what axe finds on a page, and whether it is wider than the screen."""
+    """Return what axe finds on a page, and that it is wider than the screen."""
     page.goto(name)
     if name == "playground.html":
         page.wait_for_selector('#playground-status[data-state="ready"]', timeout=60_000)
@@ -314,7 +301,7 @@ def find_faults(page, name):
     width = page.evaluate("document.documentElement.scrollWidth")
     if width > page.viewport_size["width"]:
         faults.append(f"the page is {width} pixels wide")
-    return faults
+    return [f"{name}, {page.viewport_size['width']} pixels: {fault}" for fault in faults]
 
 
 if __name__ == "__main__":
