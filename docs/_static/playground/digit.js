@@ -26,10 +26,11 @@ export function drawStrokes(context, strokes, lineWidth, place) {
   context.lineCap = context.lineJoin = "round";
   context.strokeStyle = "white";
   for (const stroke of strokes) {
-    const [first, ...others] = stroke.map(place);
+    const points = stroke.map(place);
+    const [x, y] = points.at(-1);
     context.beginPath();
-    context.moveTo(...first);
-    for (const point of others.length ? others : [first]) context.lineTo(...point);
+    for (const point of points) context.lineTo(...point);
+    context.lineTo(x + 0.01, y); // a line without length would not be drawn
     context.stroke();
   }
 }
