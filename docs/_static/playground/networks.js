@@ -35,7 +35,7 @@ async function network(bytes) {
 async function fetched(path) {
   const url = new URL(path, import.meta.url);
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} cannot be loaded: ${response.status}`);
+  if (!response.ok) throw new Error(`${url}: status ${response.status}`);
   return response;
 }
 
