@@ -18,6 +18,7 @@ from skae._data.batches import ArraySource, Batches, DeviceSource, HostSource, m
 from skae._data.rows import Rows
 from skae._data.share import Share
 from skae._training import distributed
+from skae._training.checkpoints import Checkpoints
 from skae.exceptions import DistributedError
 
 SCRIPT = pathlib.Path(__file__).with_name("distributed_fits.py")
@@ -54,6 +55,12 @@ def results(folder, what, rank):
     return pickle.loads((folder / f"{what}-{rank}.pickle").read_bytes())
 
 
+def save_twice(checkpoints, net, *, has_ended):
+    checkpoints._write(checkpoints._state(net, has_ended))
+    if len(net.loss_curve_) == 2:
+        raise OSError("power failure")
+
+
 # --- the same model ---------------------------------------------------------------
 
 
@@ -62,8 +69,10 @@ def fitted(tmp_path_factory, digits):
     """What three processes saw, and the folder with their data."""
     folder = tmp_path_factory.mktemp("fits")
     np.save(folder / "digits.npy", digits.astype(np.float32))
-    interrupted = {"max_epochs": 4, "random_state": None}
-    small_dense(checkpoint=folder / "checkpoint", **interrupted).fit(digits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save_if_due", save_twice)
+        with pytest.raises(OSError, match="power failure"):
+            FITS["checkpoint"](folder)
     by_torchrun(3, "fits", str(folder))
     return folder, [results(folder, "fits", rank) for rank in range(3)]
 
@@ -97,6 +106,13 @@ def test_the_model_is_that_of_one_process(fitted, monkeypatch, name):
     for weight, value in alone["weights"].items():
         np.testing.assert_allclose(together["weights"][weight], value, atol=1e-5)
     np.testing.assert_allclose(together["codes"], alone["codes"], atol=1e-4)
+
+
+def test_all_continue_from_the_checkpoint_of_an_interrupted_fit(fitted):
+    folder, (together, *_) = fitted
+    alone = FITS["checkpoint"](folder)  # completed by the processes: only loaded
+    assert len(alone.loss_curve_) == 4
+    assert_same_bits(seen(alone)["weights"], together["checkpoint"]["weights"])
 
 
 def test_a_stop_in_one_process_stops_all(fitted):
