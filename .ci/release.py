@@ -32,7 +32,7 @@ def faults(environment):
     if environment.get("GITHUB_REF_TYPE") == "tag":
         tag = environment["GITHUB_REF_NAME"]
         if tag != f"v{version}":
-            yield f"The tag is {tag}, but the version is {version}: it must be v{version}."
+            yield f"The tag is {tag}, but the version is {version}; must be v{version}."
 
 
 if __name__ == "__main__":

@@ -954,7 +954,7 @@ class BaseAutoencoder(
 
     @property
     def history_(self):
-        """skorch's record of the training, by epoch."""
+        """Record of the training by skorch, by epoch."""
         check_is_fitted(self)
         return self._net.history
 
@@ -1029,7 +1029,7 @@ class BaseAutoencoder(
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
-            float64 if `X` is, else float32.
+            Latent codes, in float64 if `X` is, else in float32.
         """
         return self._apply("transform", X, [self.encoder_])
 

@@ -143,8 +143,8 @@ validation_fraction : float, default=None
 n_iter_no_change : int, default=10
     Maximum number of epochs without improvement before early stopping.
 tol : float, default=0.0001
-    Minimum improvement of the validation loss, relative to the best one. (In
-    scikit-learn's MLPs, `tol` is absolute.)
+    Minimum improvement of the validation loss, relative to the best one. In
+    scikit-learn's MLPs, `tol` is absolute.
 warm_start : bool, default=False
     Whether `fit` starts from the weights and the optimizer state of the last fit. The
     learning-rate schedule starts again.
@@ -155,7 +155,7 @@ checkpoint : path-like, default=None
     "checkpoints/{fit}". A checkpoint is written after an epoch, but so that this takes at
     most 2% of the time, and at the end. `partial_fit` ignores it. None writes none.
 callbacks : list, default=None
-    skorch callbacks, or (name, callback) pairs. Each fit trains with copies of them,
+    Callbacks of skorch, or (name, callback) pairs. Each fit trains with copies of them,
     which are afterwards in `callbacks_`. What they report to, such as a trial of optuna,
     is not copied. Callbacks of scikit-learn are set by `set_callbacks` instead.
 precision : {"float32", "tf32", "bfloat16"}, default="float32"

@@ -83,13 +83,31 @@ class ReconstructionRecorder(Callback):
     # Hooks of skorch ----------------------------------------------------------------
 
     def initialize(self):
-        """Remove all frames at the start of a new fit."""
+        """Remove all frames at the start of a new fit.
+
+        Returns
+        -------
+        self : object
+            The callback.
+        """
         self.epochs_, self.reconstructions_ = [], []
         self.stride_ = 1  # every stride_-th epoch is kept
         return self
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Check the samples, and record the frame of the untrained network."""
+        """Check the samples, and record the frame of the untrained network.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net to train.
+        X : object, default=None
+            The samples to train on.
+        y : object, default=None
+            Ignored.
+        **kwargs : dict
+            Ignored.
+        """
         self._check_max_frames()
         n_features = X[0][0].numel()
         self.X_, self.image_shape_ = self._check_X(n_features)
@@ -99,7 +117,15 @@ class ReconstructionRecorder(Callback):
             self._record(0, net)
 
     def on_epoch_end(self, net, **kwargs):
-        """Record the frame of an epoch."""
+        """Record the frame of an epoch.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            The net that is trained.
+        **kwargs : dict
+            Ignored.
+        """
         self._record(len(net.history), net)
 
     def _check_max_frames(self):

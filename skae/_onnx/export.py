@@ -85,7 +85,7 @@ class OnnxExport:
         Returns
         -------
         function : callable
-            skl2onnx calls it.
+            Called by skl2onnx.
         """
         return lambda scope=None, inputs=None: [("codes", _output_type(self, inputs))]
 
@@ -95,7 +95,7 @@ class OnnxExport:
         Returns
         -------
         function : callable
-            skl2onnx calls it.
+            Called by skl2onnx.
         """
 
         def calculate(operator):
@@ -109,7 +109,7 @@ class OnnxExport:
         Returns
         -------
         function : callable
-            skl2onnx calls it.
+            Called by skl2onnx.
         """
 
         def convert(scope, operator, container):

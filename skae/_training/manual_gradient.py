@@ -347,9 +347,12 @@ def _is_observed():
 
 
 def _are_saved_tensors_observed():
-    # Torch has no public function for this. If this one is missing, assume hooks.
-    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    return top is None or top(True) is not None
+    # Torch refuses to disable these hooks while there are any.
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks("checked by skae"):
+            return False
+    except RuntimeError:
+        return True
 
 
 def _is_plain(module):

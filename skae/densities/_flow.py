@@ -37,6 +37,11 @@ class FlowPrior(BaseDensity):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` has names that are all strings.
 
+    See Also
+    --------
+    StandardNormal : Prior of a variational autoencoder without a flow.
+    skae.nn.CouplingFlow : The flow.
+
     Examples
     --------
     >>> import numpy as np

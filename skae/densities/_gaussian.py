@@ -22,6 +22,11 @@ class StandardNormal(BaseDensity):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` has names that are all strings.
 
+    See Also
+    --------
+    Gaussian : Normal density whose mean and covariance are fitted.
+    FlowPrior : Prior of a variational autoencoder with a flow.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,6 +67,11 @@ class Gaussian(BaseDensity):
         Number of features of the latent codes.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` has names that are all strings.
+
+    See Also
+    --------
+    LatentGaussianMixture : Several normal densities, for codes in clusters.
+    DiagonalGaussian : Normal density with independent features.
 
     Notes
     -----
@@ -112,6 +122,10 @@ class DiagonalGaussian(Gaussian):
         Number of features of the latent codes.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` has names that are all strings.
+
+    See Also
+    --------
+    Gaussian : Normal density with a full covariance matrix.
 
     Examples
     --------

@@ -41,6 +41,18 @@ class Encoder(nn.Module):
         self.range = ACTIVATION_RANGES[activation]
 
     def forward(self, X):
+        """Return the latent codes of a batch.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+            Samples.
+
+        Returns
+        -------
+        codes : tensor of shape (batch, n_components)
+            Latent codes.
+        """
         return self.activation(self.body(standardized(X, self)))
 
     def encode(self, X, generator=None):
@@ -99,6 +111,7 @@ class GaussianEncoder(nn.Module):
         Parameters
         ----------
         X : tensor of shape (batch, n_features)
+            Samples.
 
         Returns
         -------
@@ -114,6 +127,18 @@ class GaussianEncoder(nn.Module):
         return mean, log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
     def forward(self, X):
+        """Return the means of the latent codes of a batch.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+            Samples.
+
+        Returns
+        -------
+        mean : tensor of shape (batch, n_components)
+            Means of the latent codes.
+        """
         return self.posterior(X)[0]
 
     def encode(self, X, generator=None):
@@ -169,10 +194,33 @@ class Decoder(nn.Module):
         self.activation = make_activation(activation)
 
     def forward(self, codes):
+        """Return the reconstructions for a batch of latent codes.
+
+        Parameters
+        ----------
+        codes : tensor of shape (batch, n_components)
+            Latent codes.
+
+        Returns
+        -------
+        X_reconstructed : tensor of shape (batch, n_features)
+            Reconstructions, in the units of the data.
+        """
         return self.finish(self.body(codes))
 
     def finish(self, output):
-        """Return the reconstruction for an output of `body`."""
+        """Return the reconstructions for an output of `body`.
+
+        Parameters
+        ----------
+        output : tensor of shape (batch, n_features)
+            Output of `body`.
+
+        Returns
+        -------
+        X_reconstructed : tensor of shape (batch, n_features)
+            Reconstructions, in the units of the data.
+        """
         output = self.activation(output)
         if self.standardizer is None:
             return output
@@ -209,6 +257,18 @@ class Autoencoder(nn.Module):
         Samples are standardised already if the encoder has a `standardizer`. The values
         are the output of the decoder before its activation, the latent codes and,
         for random codes, the values that `GaussianEncoder.encode` returns for the loss.
+
+        Parameters
+        ----------
+        X : tensor of shape (batch, n_features)
+            Samples.
+        generator : torch.Generator, default=None
+            Source of random codes and of the corruption; None means neither.
+
+        Returns
+        -------
+        values : tuple of tensor
+            The output of ``decoder.body``, the latent codes, and the posterior.
         """
         if generator is not None and self.corruption is not None:
             X = self._corrupted(X, generator)
@@ -230,10 +290,12 @@ class Autoencoder(nn.Module):
         Parameters
         ----------
         X : tensor of shape (batch, n_features)
+            Samples.
 
         Returns
         -------
         X_reconstructed : tensor of shape (batch, n_features)
+            Reconstructions, in the units of the data.
         """
         return self.decoder(self.encoder(X))
 

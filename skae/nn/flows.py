@@ -66,10 +66,12 @@ class CouplingFlow(nn.Module):
         Parameters
         ----------
         codes : tensor of shape (batch, n_components)
+            Latent codes.
 
         Returns
         -------
         base : tensor of shape (batch, n_components)
+            Base variables.
         log_volume : tensor of shape (batch,)
             Logarithm of the absolute determinant of the Jacobian. The log-density of a
             code is the log-density of its base variables plus this.
@@ -86,10 +88,12 @@ class CouplingFlow(nn.Module):
         Parameters
         ----------
         base : tensor of shape (batch, n_components)
+            Base variables.
 
         Returns
         -------
         codes : tensor of shape (batch, n_components)
+            Latent codes.
         """
         codes = base
         for layer in reversed(self.layers):

@@ -76,6 +76,7 @@ def dense_layers(sizes, activation):
     Returns
     -------
     torch.nn.Sequential
+        Maps (batch, ``sizes[0]``) to (batch, ``sizes[-1]``).
     """
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
@@ -197,14 +198,17 @@ def conv_encoder(
     Parameters
     ----------
     image_shape : tuple of int
-        (channels, height, width)
+        Channels, height and width.
     conv_channels : sequence of int
         Output channels of each convolution; the image is halved after each.
     kernel_size : int
+        Height and width of the kernels.
     pooling : {"max", "average"}
+        How four pixels become one.
     dense_sizes : sequence of int
         Numbers of units of the fully connected layers, the output's included.
     activation : str
+        Activation between the layers.
 
     Returns
     -------
@@ -233,14 +237,18 @@ def conv_decoder(
     Parameters
     ----------
     image_shape : tuple of int
-        (channels, height, width)
+        Channels, height and width.
     conv_channels : sequence of int
         As for `conv_encoder`.
     kernel_size : int
+        Height and width of the kernels.
     upsampling : {"nearest", "transpose"}
+        How one pixel becomes four: a copy before a convolution, or a transposed
+        convolution.
     dense_sizes : sequence of int
         Numbers of units of the fully connected layers, the input's included.
     activation : str
+        Activation between the layers.
 
     Returns
     -------
