@@ -5,6 +5,7 @@ machine by orders of magnitude.
 """
 
 import contextlib
+import os
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -42,3 +43,17 @@ def is_small_step(module, batch_size):
         return False
     n_weights = sum(weights.numel() for weights in module.parameters())
     return 3 * n_weights * batch_size < SMALL_STEP
+
+
+def _use_one_thread():
+    """Set torch's number of threads to 1, in a process that was forked.
+
+    The threads of its parent are missing in it. torch would wait for them forever, as
+    soon as a computation is large enough for several threads.
+    """
+    if torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_use_one_thread)
