@@ -1,6 +1,8 @@
 """Autoencoders with the scikit-learn API, built on PyTorch and skorch."""
 
-from skae import callbacks, datasets, densities, displays, exceptions, metrics, nn, saving
+import importlib
+
+from skae import densities, exceptions, nn
 from skae._base import BaseAutoencoder
 from skae._conv import ConvAutoencoder, ConvVariationalAutoencoder
 from skae._dense import DenseAutoencoder, DenseVariationalAutoencoder
@@ -20,6 +22,9 @@ _publish(
     DenseVariationalAutoencoder,
 )
 
+# Estimators do without these, so that the workers of a search start without them.
+_LOADED_AT_FIRST_USE = {"callbacks", "datasets", "displays", "metrics", "saving"}
+
 __all__ = [
     "TRUSTED_TYPES",
     "AutoencoderDetector",
@@ -38,6 +43,12 @@ __all__ = [
     "nn",
     "saving",
 ]
+
+
+def __getattr__(name):
+    if name in _LOADED_AT_FIRST_USE:
+        return importlib.import_module(f"skae.{name}")
+    raise AttributeError(f"module 'skae' has no attribute {name!r}")
 
 
 def __dir__():

@@ -45,8 +45,9 @@ FLOAT_FACTORIES = {
 }
 FACTORIES = FLOAT_FACTORIES | {"arange", "as_tensor", "randint", "randperm", "tensor"}
 
-# These take no generator in every version of torch.
-LIKE = {"rand_like": torch.rand, "randn_like": torch.randn}
+# The first of these imports SymPy, for a tensor on the meta device; the others take no
+# generator in every version of torch.
+LIKE = {"empty_like": torch.empty, "rand_like": torch.rand, "randn_like": torch.randn}
 
 
 def make_generator(random_state):

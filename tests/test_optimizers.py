@@ -30,6 +30,15 @@ def test_every_named_optimizer_learns(digits, optimizer):
     assert from_pca.loss_curve_[-1] < from_pca.loss_curve_[0] < ae.loss_curve_[-1]
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_named_optimizer_takes_the_steps_of_torchs_own(digits, all_weights, optimizer):
+    own = getattr(torch.optim, OPTIMIZERS[optimizer].__name__)
+    settings = {"lr": 0.01, "weight_decay": 0.01, "max_epochs": 2, "init": "random"}
+    by_name = small(optimizer=optimizer, **settings).fit(digits)
+    by_class = small(optimizer=own, **settings).fit(digits)
+    np.testing.assert_array_equal(all_weights(by_name), all_weights(by_class))
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.Adamax, torch.optim.LBFGS])
 def test_any_torch_optimizer_class_is_taken(digits, optimizer):
     params = {"init": "random", "batch_size": 200, "max_epochs": 10}

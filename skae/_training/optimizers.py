@@ -5,15 +5,75 @@ import inspect
 import torch
 from torch.nn import functional
 
+
+class QuickStart:
+    """Mixin for torch's optimizers that do not import ``torch._dynamo`` at their first use.
+
+    This import takes as long as that of torch, and is of use only to ``torch.compile``:
+    torch wraps the methods in it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+    def __init_subclass__(cls):
+        cls._unwrapped_step = inspect.unwrap(super(QuickStart, cls).step)
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Take one step, after calling `closure` if it is given."""
+        return self._unwrapped_step(closure)
+
+
+class Adadelta(QuickStart, torch.optim.Adadelta):
+    """torch.optim.Adadelta, without the import."""
+
+
+class Adagrad(QuickStart, torch.optim.Adagrad):
+    """torch.optim.Adagrad, without the import."""
+
+
+class Adam(QuickStart, torch.optim.Adam):
+    """torch.optim.Adam, without the import."""
+
+
+class AdamW(QuickStart, torch.optim.AdamW):
+    """torch.optim.AdamW, without the import."""
+
+
+class NAdam(QuickStart, torch.optim.NAdam):
+    """torch.optim.NAdam, without the import."""
+
+
+class RAdam(QuickStart, torch.optim.RAdam):
+    """torch.optim.RAdam, without the import."""
+
+
+class RMSprop(QuickStart, torch.optim.RMSprop):
+    """torch.optim.RMSprop, without the import."""
+
+
+class SGD(QuickStart, torch.optim.SGD):
+    """torch.optim.SGD, without the import."""
+
+
 OPTIMIZERS = {
-    "adadelta": torch.optim.Adadelta,
-    "adagrad": torch.optim.Adagrad,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
+    "adadelta": Adadelta,
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+}
+
+# The same, and those of torch that users pass as a class.
+KNOWN_OPTIMIZERS = {
+    *OPTIMIZERS.values(),
+    *(getattr(torch.optim, optimizer.__name__) for optimizer in OPTIMIZERS.values()),
 }
 
 # Optimizers that divide a gradient by its own size plus eps.
@@ -27,7 +87,14 @@ EPS_OF_ONE_FEATURE = 1e-4
 MIN_EPS = 1e-8
 
 # One kernel for all weights, on the CPU as on a GPU.
-FUSED_OPTIMIZERS = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+FUSED_OPTIMIZERS = (
+    Adam,
+    AdamW,
+    SGD,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+    torch.optim.SGD,
+)
 
 # The running mean of a gradient that has become zero, as for a pixel that is always
 # black, decays to denormal numbers, with which processors are a hundred times slower. A
@@ -100,7 +167,7 @@ def flush_denormals(optimizer):
 
     Only on a CPU: GPUs are as fast with denormal numbers.
     """
-    if type(optimizer) not in OPTIMIZERS.values():
+    if type(optimizer) not in KNOWN_OPTIMIZERS:
         return
     for weights, state in optimizer.state.items():
         for value in state.values():
