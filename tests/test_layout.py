@@ -55,10 +55,11 @@ LEVEL_OF = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 ONLY_IN = {
     "skorch": {"_training", "_saving", "callbacks"},
     "tqdm": {"_training"},
+    "dask": {"_data"},
     "matplotlib": {"displays"},
     "torchvision": {"datasets"},
 }
-HEAVY = {"matplotlib", "torchvision", "pandas"}
+HEAVY = {"dask", "matplotlib", "torchvision", "pandas"}
 
 # Packages that work with estimators as a user does.
 USERS = {"displays", "callbacks", "metrics"}

@@ -171,7 +171,8 @@ class HostSource(Source):
 class StreamSource(Source):
     """Samples that are read from a memory-mapped array or a file, chunk by chunk.
 
-    In random order, the chunks are shuffled, and the rows within each.
+    In random order, the chunks are shuffled, and the rows within each. A small
+    validation set of an array with own chunks is read once.
 
     Parameters
     ----------
@@ -185,6 +186,7 @@ class StreamSource(Source):
         self.rows = rows
         self.device = device
         self.convert = convert
+        self._held_index = self._held = None
 
     def __len__(self):
         return len(self.rows)
@@ -194,29 +196,50 @@ class StreamSource(Source):
 
         `index` must be sorted.
         """
+        if generator is None and index is not None and self._holds(index):
+            yield from self._held.batches(None, batch_size, None, share)
+            return
         n_rows = len(self) if index is None else len(index)
         chunks = self._chunks(index, batch_size, generator)
         if share is not None:
             yield from self._shared_batches(chunks, n_rows, batch_size, share)
             return
-        chunks = (self._read(start, stop)[within] for start, stop, within in chunks)
-        chunks = prefetched(moved(chunks, self.device), self.device)
-        for batch in rebatched(chunks, batch_sizes(n_rows, batch_size)):
+        parts = self._read_parts(chunks, batch_size)
+        parts = prefetched(moved(parts, self.device), self.device)
+        for batch in rebatched(parts, batch_sizes(n_rows, batch_size)):
             yield batch.float(), None
+
+    def _holds(self, index):
+        """Return whether the rows at `index`, if they are few, are in memory."""
+        if index is not self._held_index:
+            rows = self.rows.take(index.numpy())
+            self._held = (
+                None if rows.streamed else _source(rows, self.device, self.convert)
+            )
+            self._held_index = index
+        return self._held is not None
 
     def _chunks(self, index, batch_size, generator):
         """Yield where each chunk starts and stops, and which of its rows are wanted."""
         n_rows = rows_per_chunk(4 * self.rows.n_features, batch_size)
-        starts = torch.arange(0, len(self), n_rows, device="cpu")
-        starts = starts if generator is None else permuted(starts, len(self), generator)
-        for start in starts.tolist():
-            stop, within = min(start + n_rows, len(self)), None
+        bounds = self.rows.bounds(n_rows)
+        order = torch.arange(len(bounds) - 1, device="cpu")
+        for number in permuted(order, len(order), generator).tolist():
+            start, stop = bounds[number : number + 2]
+            within = torch.arange(stop - start, device="cpu")
             if index is not None:
                 within = index[(index >= start) & (index < stop)] - start
                 if not len(within):
                     continue
-            within = permuted(within, stop - start, generator)
-            yield start, stop, slice(None) if within is None else within
+            yield start, stop, permuted(within, len(within), generator)
+
+    def _read_parts(self, chunks, batch_size):
+        """Yield the wanted rows of chunks; large chunks in parts."""
+        n_rows = rows_per_chunk(4 * self.rows.n_features, batch_size)
+        for start, stop, within in chunks:
+            chunk = self._read(start, stop)
+            for part in within.split(n_rows):
+                yield self._converted(chunk.index_select(0, part))
 
     def _shared_batches(self, chunks, n_rows, batch_size, share):
         """Yield the own rows of each batch, of chunks of which only these are read."""
@@ -249,13 +272,19 @@ class StreamSource(Source):
             n_features = self.rows.n_features
             return torch.empty(0, n_features, dtype=torch.float32, device="cpu")
         known = torch.cat([torch.arange(*block, device="cpu") for block in blocks])
-        read = torch.cat([self._read(*block).float() for block in blocks])
+        read = torch.cat([self._converted(self._read(*block)) for block in blocks])
         return read[torch.searchsorted(known, index)]
 
     def _read(self, start, stop):
+        """Return checked rows, which may share memory with the array."""
+        is_converted = self.convert is not None
+        return self.rows.checked(
+            start, stop, torch.float64 if is_converted else torch.float32
+        )
+
+    def _converted(self, chunk):
         if self.convert is None:
-            return self.rows.read(start, stop)[0]
-        chunk, _ = self.rows.read(start, stop, torch.float64)
+            return chunk.float()
         return torch.from_numpy(self.convert(chunk.numpy()))
 
 

@@ -10,6 +10,7 @@ from sklearn import get_config
 from sklearn.utils.validation import check_array, validate_data
 
 from skae._data import array_api
+from skae._data.chunks import along_chunks, open_dask
 from skae._data.rows import Rows, is_out_of_core
 
 REAL_KINDS = "biuf"
@@ -38,8 +39,8 @@ def check_X(estimator, X, method, *, reset=False):
         compared with these and with the shape of its images, ``image_shape_``.
     X : array-like of shape (n_samples, n_features)
         Samples, or images (n_samples, height, width) or (n_samples, channels, height,
-        width), in any container that scikit-learn takes, a torch tensor, or an array that
-        is read by slices.
+        width), in any container that scikit-learn takes, a torch tensor, an array that is
+        read by slices, or an array or data frame of dask.
     method : str
         Name of the public method, for error messages.
     reset : bool, default=False
@@ -61,12 +62,12 @@ def check_X(estimator, X, method, *, reset=False):
     """
     _check_library(estimator, X, method, reset)
     given = type(X).__name__
-    X = as_array(X)
+    X = as_array(open_dask(X))
     X, image_shape = flatten_images(X)
     if not reset:
         check_image_shape(image_shape, estimator.image_shape_, type(estimator).__name__)
     if is_out_of_core(X):
-        return _check_out_of_core(estimator, X, reset), image_shape
+        return _check_out_of_core(estimator, X, given, reset), image_shape
     with _readable_errors(given):
         # Without the check of values, which skae makes chunk by chunk: no copy in
         # float64, no second pass.
@@ -276,21 +277,22 @@ def _check_library(estimator, X, method, reset):
         array_api.check_same_namespace(X, estimator._namespace, caller)
 
 
-def _check_out_of_core(estimator, X, reset):
-    kind = type(X).__name__
+def _check_out_of_core(estimator, X, kind, reset):
     if not all(isinstance(side, int | np.integer) for side in X.shape):
         raise ValueError(
-            f"X ({kind}) has shape {X.shape} with unknown sizes; they must be known. For "
-            "a dask array, call X.compute_chunk_sizes() first."
+            f"X ({kind}) has shape {X.shape} with unknown sizes; all must be integers. "
+            "Count the samples first."
         )
     _refuse_other_types(X.dtype, kind)
-    rows = Rows(X, streamed=True)
+    rows = Rows(along_chunks(X), streamed=True)
     if not len(rows) or not rows.n_features:
         raise ValueError(
             f"X ({kind}) has shape {tuple(X.shape)}; must have at least 1 sample and 1 "
             "feature."
         )
-    stand_in = np.broadcast_to(np.float32(0), (len(rows), rows.n_features))
+    stand_in = np.zeros((1, rows.n_features), dtype=np.float32)
+    if getattr(X, "columns", None) is not None:
+        stand_in = X.columns.to_frame().T  # a data frame with their names
     validate_data(estimator, stand_in, reset=reset, skip_check_array=True)
     return rows
 

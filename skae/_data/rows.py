@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from sklearn import get_config
 
+from skae._data.chunks import ChunkedArray
+
 # Types that torch supports and of which float32 holds all values.
 SMALL_TYPES = {np.dtype(name) for name in ("float32", "float16", "uint8", "int8", "bool")}
 
@@ -14,6 +16,9 @@ RUN_LENGTH = 100
 
 # Bytes to read at a time in a pass over all values.
 PASS_BYTES = 4 * 2**20
+
+# Values of chunked arrays that are read once and kept, rather than in each pass.
+KEPT_VALUES = 2**22
 
 EMPTY_RANGE = (math.inf, -math.inf)
 
@@ -90,6 +95,25 @@ class Rows:
         value_range = _checked_range(rows, start, dtype)
         return rows.to(dtype), value_range
 
+    def checked(self, start, stop, dtype=torch.float32):
+        """Return rows `start` to `stop`, checked for a type but not converted to it.
+
+        They are of a type in `SMALL_TYPES`, or of `dtype` of the rows, may share memory
+        with the array, and must not be changed.
+        """
+        rows = self._slice(start, stop, copy=False)
+        _checked_range(rows, start, dtype)
+        return rows
+
+    def bounds(self, n_rows):
+        """Return the first row of each part to read at a time, and the number of rows.
+
+        The parts have `n_rows` rows; those of a chunked array are its groups of chunks.
+        """
+        if isinstance(self.array, ChunkedArray):
+            return self.array.bounds
+        return [*range(0, len(self), n_rows), len(self)]
+
     def range(self, share=None):
         """Read and check all rows; return the least and the greatest value.
 
@@ -156,10 +180,17 @@ class Rows:
         return (np.sort(starts)[:, None] + np.arange(length)).ravel()
 
     def take(self, index):
-        """Return the `Rows` at the sorted indices `index`; None takes all."""
+        """Return the `Rows` at the sorted indices `index`; None takes all.
+
+        A few rows of a chunked array are read once, into memory.
+        """
         if index is None:
             return self
-        return Rows(RowSubset(self.array, index), streamed=self.streamed)
+        taken = Rows(RowSubset(self.array, index), streamed=self.streamed)
+        is_small = len(taken) * self.n_features <= KEPT_VALUES
+        if is_small and isinstance(self.array, ChunkedArray):
+            return Rows(taken._slice(0, len(taken)).numpy())
+        return taken
 
     def _slice(self, start, stop, *, copy=True):
         """Return rows as a tensor of their type; without `copy`, it may share memory."""

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 class QuickStart:
-    """Mixin for torch's optimizers that do not import ``torch._dynamo`` at their first use.
+    """Mixin for optimizers that do not import ``torch._dynamo`` at their first use.
 
     This import takes as long as that of torch, and is of use only to ``torch.compile``:
     torch wraps the methods in it.
@@ -19,7 +19,7 @@ class QuickStart:
     zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
 
     def __init_subclass__(cls):
-        cls._unwrapped_step = inspect.unwrap(super(QuickStart, cls).step)
+        cls._unwrapped_step = inspect.unwrap(super().step)
 
     @torch.no_grad()
     def step(self, closure=None):
