@@ -199,7 +199,7 @@ def test_the_output_for_a_data_frame_may_be_one_of_pandas(digits):
         (
             da.full((9, 2), np.nan, chunks=3),
             ValueError,
-            "NaN, in rows 0, 1, 2 and 6 more",
+            "NaN, in rows 0, 1, 2 and 6",
         ),
         (
             da.ones((9, 2), chunks=3).map_blocks(scipy.sparse.csr_array),

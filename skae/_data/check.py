@@ -62,7 +62,9 @@ def check_X(estimator, X, method, *, reset=False):
     """
     _check_library(estimator, X, method, reset)
     given = type(X).__name__
-    X = as_array(open_dask(X))
+    if hasattr(type(X), "__dask_graph__"):
+        X = open_dask(X)
+    X = as_array(X)
     X, image_shape = flatten_images(X)
     if not reset:
         check_image_shape(image_shape, estimator.image_shape_, type(estimator).__name__)

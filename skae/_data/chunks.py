@@ -97,12 +97,10 @@ class DaskArray(ChunkedArray):
 
 
 def open_dask(X):
-    """Return a `DaskArray` for an array or a data frame of dask; return the rest as is.
+    """Return a `DaskArray` for an array or a data frame of dask.
 
     Unknown numbers of samples are counted, in one pass. `X` is not changed.
     """
-    if not hasattr(type(X), "__dask_graph__"):
-        return X
     from dask import array as dask_array
 
     columns = None
