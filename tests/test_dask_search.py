@@ -21,11 +21,21 @@ GRID = {
 }
 
 
+class ReplicatingClient(Client):
+    """Send data to all workers: joblib leaves indices of samples with one of them."""
+
+    def scatter(self, data, **settings):
+        return super().scatter(data, **(settings | {"broadcast": True}))
+
+
 @pytest.fixture(scope="module")
 def client():
     """A client of two processes of one thread each."""
-    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(processes=True, **settings) as cluster, Client(cluster) as client:
+    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        LocalCluster(processes=True, **settings) as cluster,
+        ReplicatingClient(cluster) as client,
+    ):
         yield client
 
 
@@ -76,7 +86,7 @@ class DiesOnce(Callback):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="requires SIGKILL")
 def test_a_search_outlives_a_worker_that_is_killed(client, digits, tmp_path):
-    X = digits.astype(np.float32)
+    X = np.tile(digits.astype(np.float32), (2, 1))  # indices of over 1,000 bytes
     expected = search().fit(X)
     before = set(client.run(os.getpid).values())
     path = tmp_path / "killed"
