@@ -29,6 +29,7 @@ def client():
         LocalCluster(processes=True, **settings) as cluster,
         Client(cluster) as client,
     ):
+        client.amm.stop()  # it would leave the data with one worker
         yield client
 
 
