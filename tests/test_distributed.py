@@ -207,6 +207,14 @@ def test_child_processes_of_a_search_join_nothing(monkeypatch, digits):
     assert not torch.distributed.is_initialized()
 
 
+def test_forked_processes_join_nothing(monkeypatch, digits):
+    """They have the connections of the process that torchrun has started."""
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert len(small_dense().fit(digits).loss_curve_) == 3
+
+
 def test_an_incomplete_environment_is_named(monkeypatch, digits):
     monkeypatch.setenv("WORLD_SIZE", "2")
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):

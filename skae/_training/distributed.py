@@ -19,6 +19,9 @@ from skae.exceptions import DistributedError
 # What torchrun, or any other launcher, sets in the environment of each process.
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
+# A process with another number was forked from the one that imported this module.
+IMPORTED_IN = os.getpid()
+
 # Seconds to wait for another process, unless the user has set up torch.distributed.
 TIME_LIMIT = 600
 
@@ -67,9 +70,10 @@ def joined(wanted, device):
 def _is_launched():
     """Return whether this process is one of several that a launcher has started.
 
-    Its own child processes, as of a search with n_jobs, have the same environment.
+    Its own child processes, as of a search with n_jobs, have the same environment. Forked
+    ones also have its connections, which they must not use.
     """
-    if not distributed.is_available():
+    if not distributed.is_available() or os.getpid() != IMPORTED_IN:
         return False
     if distributed.is_initialized():
         return True
