@@ -1,13 +1,14 @@
 """
-Anomaly detection
-=================
+Anomaly detection with images
+=============================
 
 An ``AutoencoderDetector`` finds samples that are unlike its training data. In this
 example, the training data contain no 0s, so that 0s are outliers. For images, the score
 is the log-density of the latent code.
 """
 
-from gallery_data import load_images
+import numpy as np
+from gallery_data import load_images, scratch
 from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderDetector, DenseAutoencoder
@@ -38,3 +39,18 @@ print(f"false alarms: {is_outlier[~is_zero].mean():.0%}")
 # misses.
 
 AnomalyDisplay.from_estimator(detector, X_test, sample=scores.argmin())
+
+# %%
+# The map also finds scratches. A white line is drawn over each of 200 known digits. The
+# pixels with the largest parts of the score, as many as the line has, are compared with
+# those of the line.
+
+scratched, is_scratched = scratch(X_test[~is_zero][:200], random_state=0)
+maps = detector.feature_scores(scratched)
+found = [
+    line.ravel()[np.argsort(part, axis=None)[-line.sum() :]].mean()
+    for part, line in zip(maps, is_scratched, strict=True)
+    if line.any()
+]
+print(f"pixels of the scratch among those with the largest parts: {np.mean(found):.0%}")
+AnomalyDisplay.from_estimator(detector, scratched, sample=0)

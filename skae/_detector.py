@@ -200,11 +200,16 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
             self.estimator_ = estimator.fit(X[others])
         autoencoder = _last_step(self.estimator_)
         self.anomaly_score_ = self._chosen_score(autoencoder)
-        self._measure = self._new_measure(rng)
-        if self._measure is not None:
+        is_table = autoencoder.image_shape_ is None
+        self._measure = self._new_measure(is_table, rng)
+        if self._measure is None:
+            scores = self._score_samples(X[held_out])
+        else:
             self._measure.fit(*self._residuals(X[others])[:2])
-            self._measure.add(*self._residuals(X[held_out])[:2])
-        self.calibration_scores_ = np.sort(self._score_samples(X[held_out]))
+            samples, residuals, _ = self._residuals(X[held_out])
+            self._measure.add(samples, residuals)
+            scores = -self._measure.score(samples, residuals)
+        self.calibration_scores_ = np.sort(scores)
         self.offset_ = self._threshold(X)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -317,9 +322,19 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
         -------
         feature_scores : ndarray of shape (n_samples, n_features)
             Higher is more unusual; for images, of their shape. They sum to
-            ``-score_samples(X)``. For ``anomaly_score="density"``, the score is divided
-            in proportion to the squared residuals. The features are those of the input of
-            the autoencoder, after the steps before it in a Pipeline.
+            ``-score_samples(X)``. The features are those of the input of the autoencoder,
+            after the steps before it in a Pipeline.
+
+        Notes
+        -----
+        A score is divided in proportion to squares:
+
+        - "neighbors": for tables of at most 1,000 features, the squared difference of a
+          feature from what the other features predict, in conditional standard
+          deviations. A Gaussian mixture of the training samples predicts it. Otherwise,
+          the squared differences from the neighbours, in the sample and its residuals.
+        - "residual": the squared whitened residuals.
+        - "reconstruction" and "density": the squared residuals.
         """
         check_is_fitted(self)
         X = self._checked(X, reset=False)
@@ -407,12 +422,12 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
         is_image = autoencoder.image_shape_ is not None
         return "density" if is_image and has_density else "neighbors"
 
-    def _new_measure(self, rng):
+    def _new_measure(self, is_table, rng):
         """Return the score of samples and residuals; None for the density."""
         if self.anomaly_score_ == "neighbors":
             known = 0.0 if self.contamination == "auto" else float(self.contamination)
             trimmed = max(known, TRIMMED)
-            return MEASURES["neighbors"](int(self.n_neighbors), trimmed, rng)
+            return MEASURES["neighbors"](int(self.n_neighbors), trimmed, is_table, rng)
         return (
             MEASURES[self.anomaly_score_]() if self.anomaly_score_ in MEASURES else None
         )

@@ -11,6 +11,7 @@ from helpers import small_conv, small_dense, small_dense_variational
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -19,6 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import skae
 from skae import AutoencoderDetector
+from skae._detection.conditionals import ConditionalMixture
 from skae.displays import AnomalyDisplay
 
 SMALLEST = small_dense(n_components=1, max_epochs=1, hidden_layer_sizes=(4,))
@@ -200,6 +202,51 @@ def test_a_changed_feature_is_named_first(score):
     assert found.mean() > 0.8
 
 
+def test_the_surprise_of_a_feature_is_its_conditional_deviation():
+    """With one component, it is known from a regression on the other features."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3))
+    X /= X.std(axis=0)
+    mixture = ConditionalMixture().fit(X[:19], np.random.RandomState(0))
+    mixture.weights, mixture.means = np.ones(1), X.mean(axis=0, keepdims=True)
+    mixture.precisions = np.linalg.inv(np.cov(X.T))[None]
+    surprise = mixture.surprise(X)
+    for feature in range(3):
+        others = np.delete(X, feature, axis=1)
+        predicted = LinearRegression().fit(others, X[:, feature]).predict(others)
+        squares = np.square(X[:, feature] - predicted)
+        np.testing.assert_allclose(surprise[:, feature], squares / squares.mean(), 1e-2)
+
+
+def test_the_surprise_follows_curved_relations():
+    """Far from a circle, each of both coordinates is unlikely; linearly, it is not."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, size=3000)
+    X = np.c_[np.cos(angle), np.sin(angle), rng.normal(size=3000)]
+    X[:, :2] += rng.normal(0, 0.03, size=(3000, 2))
+    mixture = ConditionalMixture().fit(X, np.random.RandomState(0))
+    usual, odd = mixture.surprise(np.array([[1.0, 0, 2], [1.0, 0.7, 0]]))
+    assert usual.max() < 8
+    assert odd[:2].min() > 10
+    assert odd[2] < 1
+
+
+def test_a_shuffled_feature_is_named_first():
+    """Samples that became unusual by it; the columns have nonlinear relations."""
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, 3, size=(900, 2))
+    X = np.hstack([np.cos(angles), np.sin(angles), angles @ rng.normal(size=(2, 3))])
+    X += 0.05 * rng.normal(size=X.shape)
+    detector = AutoencoderDetector(random_state=0).fit(X[:600])
+    shuffled, feature = X[600:].copy(), rng.integers(7, size=300)
+    rows = np.arange(300)
+    shuffled[rows, feature] = X[rng.integers(600, size=300), feature]
+    is_new = (detector.p_values(X[600:]) > 0.05) & (detector.p_values(shuffled) <= 0.05)
+    found = detector.feature_scores(shuffled).argmax(axis=1) == feature
+    assert is_new.sum() > 100
+    assert found[is_new].mean() > 0.85
+
+
 def test_a_scratch_on_an_image_is_on_the_map():
     images = load_digits().images[:300] / 16
     detector = AutoencoderDetector(
@@ -339,6 +386,21 @@ def test_the_display_of_an_image(digits):
     assert picture.shape == (8, 26)
     np.testing.assert_allclose(
         picture[:, :8], (images[2] - images[2].min()) / np.ptp(images[2])
+    )
+    plt.close("all")
+
+
+def test_the_display_of_a_signal():
+    signals = np.random.default_rng(0).normal(size=(60, 1, 16)).cumsum(axis=2)
+    detector = AutoencoderDetector(small_conv(), random_state=0).fit(signals)
+    display = AnomalyDisplay.from_estimator(detector, signals, sample=3)
+    original, reconstruction = (line.get_ydata() for line in display.ax_.get_lines())
+    np.testing.assert_array_equal(original, signals[3, 0])
+    np.testing.assert_allclose(
+        reconstruction, detector.reconstruct(signals[3:4])[1][0, 0]
+    )
+    np.testing.assert_allclose(
+        display.image_.get_array(), detector.feature_scores(signals[3:4])[0]
     )
     plt.close("all")
 

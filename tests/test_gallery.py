@@ -5,6 +5,7 @@ import importlib
 import pathlib
 import re
 
+import numpy as np
 import pytest
 from tiny_images import write_idx
 
@@ -83,9 +84,28 @@ def test_an_unknown_choice_of_images_is_refused(gallery_data, monkeypatch):
         gallery_data.load_images()
 
 
+def test_simulated_heartbeats_are_changed_where_they_should_be(gallery_data):
+    X, is_changed = gallery_data.simulate_heartbeats(30, unusual=True, random_state=0)
+    normal, never = gallery_data.simulate_heartbeats(30, random_state=0)
+    assert X.shape == is_changed.shape == (30, 1, 128)
+    assert not never.any()
+    assert is_changed.any(axis=(1, 2)).all()
+    usual = np.abs(X - np.median(normal, axis=0))
+    assert usual[is_changed].mean() > 3 * usual[~is_changed].mean()
+
+
+def test_a_scratch_covers_dark_pixels(gallery_data):
+    images = gallery_data.load_small_digits(100).X.reshape(-1, 8, 8)
+    scratched, is_scratched = gallery_data.scratch(images, random_state=0)
+    assert (scratched[is_scratched] == 1).all()
+    assert (images[is_scratched] < 0.5).all()
+    is_other = (scratched != images) & ~is_scratched
+    assert (images[is_other] >= 0.5).all()
+
+
 def test_every_figure_of_the_article_has_a_script():
     numbers = [int(script.name[5:7]) for script in SCRIPTS]
-    assert numbers == list(range(1, 16))
+    assert numbers == list(range(1, 18))
     for script, ordinal in zip(SCRIPTS, ORDINALS, strict=False):
         prose = " ".join(ast.get_docstring(ast.parse(script.read_text())).split())
         assert f"the {ordinal} figure of :doc:`the article </index>`" in prose
@@ -108,7 +128,8 @@ def test_a_script_has_a_title_prose_and_little_code(script):
     title, rule, *prose = ast.get_docstring(tree).splitlines()
     assert rule == "=" * len(title)
     assert any(prose)
-    assert "load_images()" in script.read_text()
+    sources = r"^from (gallery_data|sklearn.datasets) import"
+    assert re.search(sources, script.read_text(), re.M)
     assert sum(len(ast.unparse(node).splitlines()) for node in tree.body[1:]) <= 60
 
 

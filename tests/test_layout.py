@@ -31,7 +31,6 @@ LEVELS = [
     {"nn", "_data", "_saving"},
     {
         "datasets",
-        "_detection",
         "densities",
         "metrics",
         "_onnx",
@@ -41,7 +40,7 @@ LEVELS = [
         "_sampling",
         "_training",
     },
-    {"_parameters", "_saved_estimator"},
+    {"_parameters", "_saved_estimator", "_detection"},
     {"_base"},
     {"_variational"},
     {"_dense", "_conv"},

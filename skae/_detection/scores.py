@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
+from skae._detection.conditionals import ConditionalMixture
+
 # Training samples among which neighbours are sought.
 MAX_REFERENCES = 20_000
 
@@ -23,7 +25,8 @@ TRIM_SHARE = 0.25
 # usual distance.
 SAME_SAMPLE = 1e-4
 
-# With more features, residuals are divided by their standard deviations only.
+# With more features, residuals are divided by their standard deviations only, and
+# features are not compared with what the others predict.
 MAX_WHITENED = 1000
 
 # The least variance of residuals, relative to the variance of the samples.
@@ -116,14 +119,18 @@ class NeighborScore(ResidualScore):
     n_neighbors : int
     trimmed : float
         Share of the training samples that are left out.
+    is_table : bool
+        Whether the features are columns of a table, not pixels.
     rng : RandomState
         Selects some of many training samples.
     """
 
-    def __init__(self, n_neighbors, trimmed, rng):
+    def __init__(self, n_neighbors, trimmed, is_table, rng):
         self.n_neighbors = n_neighbors
         self.trimmed = trimmed
+        self.is_table = is_table
         self.rng = rng
+        self.conditionals = None
 
     def fit(self, samples, residuals):
         """Choose the training samples among which neighbours are sought."""
@@ -139,6 +146,9 @@ class NeighborScore(ResidualScore):
         """
         self._choose(np.vstack([self.all_points, self._points(samples, residuals)]))
         del self.all_points
+        if self.is_table and samples.shape[1] <= MAX_WHITENED:
+            known = self.points[:, : samples.shape[1]]
+            self.conditionals = ConditionalMixture().fit(known, self.rng)
 
     def _choose(self, points):
         self.all_points = points
@@ -155,12 +165,17 @@ class NeighborScore(ResidualScore):
         self._derive()
 
     def _derive(self):
+        if isinstance(self.conditionals, dict):
+            self.conditionals = ConditionalMixture.from_state(self.conditionals)
         n_neighbors = min(self.n_neighbors + 1, len(self.points))
         self._index = NearestNeighbors(n_neighbors=n_neighbors).fit(self.points)
 
     def state(self):
         """Return what a file holds, as plain data."""
-        return {k: v for k, v in vars(self).items() if k not in ("_index", "rng")}
+        content = {k: v for k, v in vars(self).items() if k not in ("_index", "rng")}
+        if self.conditionals is not None:
+            content["conditionals"] = self.conditionals.state()
+        return content
 
     def score(self, samples, residuals):
         """Return the score of each sample."""
@@ -168,9 +183,17 @@ class NeighborScore(ResidualScore):
         return distances.mean(axis=1)
 
     def by_feature(self, samples, residuals):
-        """Return the parts of the scores, which sum to them."""
+        """Return the parts of the scores, which sum to them.
+
+        In a table, they are in proportion to how unlikely a feature is, given the others.
+        This names a wrong feature more often than the parts of the distance. In an image,
+        where many pixels change together, they are the parts of the distance.
+        """
         points, n_features = self._points(samples, residuals), samples.shape[1]
         distances, neighbors = self._neighbors(points)
+        if self.conditionals is not None:
+            surprise = self.conditionals.surprise(samples / self.std)
+            return divided(distances.mean(axis=1), surprise)
         parts = np.zeros((len(points), n_features))
         for number in range(neighbors.shape[1]):
             squares = np.square(points - self.points[neighbors[:, number]])

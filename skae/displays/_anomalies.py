@@ -13,7 +13,8 @@ class AnomalyDisplay:
 
     The histogram shows the scores of all samples and the threshold of the detector. For
     one sample, bars show which features contribute most, with their values and
-    reconstructions; for an image, a map shows the contribution of each pixel. Create the
+    reconstructions; for an image, a map shows the contribution of each pixel. For a
+    signal, an image of one row, the background shows that of each time step. Create the
     display with `from_estimator`.
 
     Parameters
@@ -45,7 +46,7 @@ class AnomalyDisplay:
     line_ : matplotlib Line2D
         The threshold; None for one sample.
     image_ : matplotlib AxesImage
-        Original, reconstruction and map; None for a table.
+        Original, reconstruction and map; for a signal, the map; None for a table.
 
     See Also
     --------
@@ -156,10 +157,13 @@ class AnomalyDisplay:
         check_min(1, max_features=max_features)
         bar_kw = merge_kw({}, bar_kw)
         is_map = self.sample is not None and np.ndim(self.parts) > 1
+        is_signal = is_map and np.shape(self.parts)[-2] == 1
         self.figure_, self.ax_ = axes_for(ax, (5.5, 2.3 if is_map else 3.6))
         self.bars_ = self.line_ = self.image_ = None
         if self.sample is None:
             self._plot_histogram(bar_kw)
+        elif is_signal:
+            self._plot_signal()
         elif is_map:
             self._plot_map()
         else:
@@ -192,6 +196,29 @@ class AnomalyDisplay:
         self.ax_.set_yticks(positions, labels, fontsize="small")
         self.ax_.invert_yaxis()
         self.ax_.set(xlabel="part of the score", ylabel="value (reconstruction)")
+        self.ax_.set_title(f"Sample {self.sample}", fontsize="medium")
+        self.ax_.spines[["top", "right"]].set_visible(False)
+
+    def _plot_signal(self):
+        signals = [_flat_image(s)[0] for s in (self.original, self.reconstructed)]
+        parts, n_steps = _flat_image(self.parts), self.parts.shape[-1]
+        low, high = np.min(signals), np.max(signals)
+        margin = 0.05 * (high - low) or 0.5
+        self.image_ = self.ax_.imshow(
+            parts,
+            extent=(-0.5, n_steps - 0.5, low - margin, high + margin),
+            aspect="auto",
+            cmap="Oranges",
+            vmin=0,
+            vmax=max(parts.max(), 1e-300),
+        )
+        self.ax_.plot(signals[0], color=BLUE, label="original")
+        self.ax_.plot(signals[1], color=GREY, linestyle="--", label="reconstruction")
+        bar = self.figure_.colorbar(self.image_, ax=self.ax_, pad=0.02)
+        bar.set_label("part of the score")
+        bar.outline.set_visible(False)
+        self.ax_.legend(frameon=False, fontsize="small")
+        self.ax_.set(xlabel="time step", ylabel="value")
         self.ax_.set_title(f"Sample {self.sample}", fontsize="medium")
         self.ax_.spines[["top", "right"]].set_visible(False)
 
