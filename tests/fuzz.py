@@ -22,6 +22,7 @@ import re
 import resource
 import secrets
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -33,6 +34,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import sklearn
+import skops.io
 import torch
 from fuzz_oracle import Call, check_array, expect, fingerprint, may_train, perform
 from fuzz_values import (
@@ -55,6 +57,9 @@ from fuzz_values import (
 )
 from sklearn.base import clone
 
+from skae import AutoencoderDetector
+from skae.saving import load_model, save_model
+
 SESSION = 20  # calls on one estimator
 MEMORY_LIMIT = 6 * 2**30
 
@@ -62,8 +67,9 @@ MEMORY_LIMIT = 6 * 2**30
 # Sessions: calls on one estimator ------------------------------------------------------
 
 
-# Calls that are made less often; the first are no methods.
+# Calls that are made less often; most of them are no methods.
 RARE = {"clone", "pickle", "deepcopy", "repr", "html", "set_output", "summary"}
+RARE |= {"save_model", "dump", "detect"}
 # Parameters that may make weights huge: what they reconstruct is then not finite.
 STEERING = ("lr", "weight_decay", "beta", "latent_penalty_weight", "noise_level")
 
@@ -458,6 +464,50 @@ class Session:
     def call_pickle(self, method):
         call = self.call_deepcopy(method)
         call.run = lambda: pickle.loads(pickle.dumps(self.estimator))
+        return call
+
+    def call_dump(self, method):
+        """Save with skops, and load."""
+
+        def run():
+            saved = skops.io.dumps(self.estimator)
+            return skops.io.loads(saved, skops.io.get_untrusted_types(data=saved))
+
+        call = self.call_deepcopy(method)
+        call.run, call.unsure = run, True  # parameters may be of any type
+        return call
+
+    def call_save_model(self, method):
+        """Save as safetensors, and load."""
+
+        def run():
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "model.safetensors")
+                save_model(self.estimator, path)
+                return load_model(path, classes=CLASSES)
+
+        call = self.call_deepcopy(method)
+        call.run, call.unfitted, call.unsure = run, self.form is None, True
+        return call
+
+    def call_detect(self, method):
+        """Fit a detector around the estimator, with the data that a fit would have."""
+        call = self.call_fit(method)
+        X = call.data[0].value
+        detector = AutoencoderDetector(self.estimator, random_state=0)
+        call.run = lambda: detector.fit(X)
+        call.unsure, call.changes = True, ()
+
+        def check(detector):
+            scores, p_values = detector.score_samples(X), detector.p_values(X)
+            check_array(scores, (call.data[0].n_samples,))
+            check_array(p_values, scores.shape, low=0, high=1)
+            parts = detector.feature_scores(X).reshape(len(scores), -1).sum(axis=1)
+            expect(np.allclose(parts, -scores, 1e-3, 1e-5), "has other parts of scores")
+            again = pickle.loads(pickle.dumps(detector)).score_samples(X)
+            expect(np.array_equal(again, scores), "differs after loading")
+
+        call.check = check
         return call
 
 
