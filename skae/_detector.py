@@ -36,7 +36,7 @@ from skae._validation import (
 )
 
 # Training samples that are no neighbours, where contamination is not known.
-TRIMMED = 0.05
+TRIMMED = 0.1
 
 # Held-out samples that calibrate the scores.
 MAX_CALIBRATION = 2_000

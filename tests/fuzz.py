@@ -487,7 +487,7 @@ class Session:
                 return load_model(path, classes=CLASSES)
 
         call = self.call_deepcopy(method)
-        call.run, call.unfitted, call.unsure = run, self.form is None, True
+        call.run, call.unsure = run, True
         return call
 
     def call_detect(self, method):

@@ -150,11 +150,12 @@ def test_contamination_is_the_share_of_training_samples(tables, contamination):
     assert n_outliers == round(contamination * len(X))
 
 
-def test_outliers_among_the_training_samples_are_no_neighbours():
+@pytest.mark.parametrize("n_outliers", [12, 25])
+def test_outliers_among_the_training_samples_are_no_neighbours(n_outliers):
     rng = np.random.default_rng(0)
-    normal, outliers = rng.normal(size=(300, 4)), rng.normal(8, 0.1, size=(12, 4))
+    normal, outliers = rng.normal(size=(300, 4)), rng.normal(8, 0.1, size=(n_outliers, 4))
     X = np.concatenate([normal, outliers])
-    is_outlier = np.repeat([0, 1], [300, 12])
+    is_outlier = np.repeat([0, 1], [300, n_outliers])
     detector = AutoencoderDetector(random_state=0).fit(X)
     assert roc_auc_score(is_outlier, -detector.score_samples(X)) > 0.99
 
@@ -374,7 +375,7 @@ def test_the_display_shows_the_threshold_and_the_largest_parts(tables, detectors
     np.testing.assert_allclose(widths, expected)
     largest = detector.feature_scores(X[130:131])[0].argmax()
     label = one.ax_.get_yticklabels()[0].get_text()
-    assert label.startswith(f"feature {largest}: {X[130, largest]:.3g} (")
+    assert label.startswith(f"feature {largest}: {X[130, largest]:.4g} (")
     plt.close("all")
 
 

@@ -6,6 +6,7 @@ reconstructions; both are arrays of shape (n_samples, n_features). Higher is mor
 
 import numpy as np
 from sklearn.covariance import LedoitWolf
+from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 
 from skae._detection.conditionals import ConditionalMixture
@@ -16,10 +17,9 @@ MAX_REFERENCES = 20_000
 # The squared distance of whitened residuals, relative to that of standardised samples.
 RESIDUAL_WEIGHT = 0.2
 
-# Neighbours that tell whether a training sample is itself an outlier, and the share of
-# the training samples.
-N_TRIM_NEIGHBORS = 100
-TRIM_SHARE = 0.25
+# Random training samples that tell whether one of them is itself an outlier: by its mean
+# distance to the nearest half. Outliers may be near each other, but not near half of all.
+MAX_PROBES = 1_000
 
 # A distance is that of a training sample from itself if it is below this share of a
 # usual distance.
@@ -133,35 +133,34 @@ class NeighborScore(ResidualScore):
         self.conditionals = None
 
     def fit(self, samples, residuals):
-        """Choose the training samples among which neighbours are sought."""
+        """Find the covariance of the residuals; `add` finds the neighbours."""
         super().fit(samples, residuals)
-        self._choose(self._points(samples, residuals))
+        self.points = self._points(samples, residuals)
         return self
 
     def add(self, samples, residuals):
-        """Add held-out samples to those among which neighbours are sought.
+        """Choose the samples among which neighbours are sought, with held-out ones.
 
         A sample is never its own neighbour. The scores of the added samples are therefore
         like those of new samples.
         """
-        self._choose(np.vstack([self.all_points, self._points(samples, residuals)]))
-        del self.all_points
+        self._choose(np.vstack([self.points, self._points(samples, residuals)]))
         if self.is_table and samples.shape[1] <= MAX_WHITENED:
             known = self.points[:, : samples.shape[1]]
             self.conditionals = ConditionalMixture().fit(known, self.rng)
 
     def _choose(self, points):
-        self.all_points = points
         if len(points) > MAX_REFERENCES:
             chosen = self.rng.choice(len(points), MAX_REFERENCES, replace=False)
             points = points[np.sort(chosen)]
         n_kept = max(len(points) - round(self.trimmed * len(points)), 2)
-        n_near = max(min(N_TRIM_NEIGHBORS, int(TRIM_SHARE * len(points))), 1)
-        index = NearestNeighbors(n_neighbors=min(n_near, len(points) - 1)).fit(points)
-        distances, _ = index.kneighbors()  # without the sample itself
-        order = np.argsort(distances.mean(axis=1), kind="stable")
+        probes = points[self.rng.permutation(len(points))[:MAX_PROBES]]
+        distances = np.sort(pairwise_distances(points, probes), axis=1)
+        distances = distances[:, : max(len(probes) // 2, 1)].mean(axis=1)
+        order = np.argsort(distances, kind="stable")
+        nearest, _ = NearestNeighbors(n_neighbors=1).fit(points).kneighbors()
+        self.usual_distance = float(np.median(nearest))  # without the sample itself
         self.points = points[np.sort(order[:n_kept])]
-        self.usual_distance = float(np.median(distances[:, 0]))
         self._derive()
 
     def _derive(self):

@@ -187,7 +187,7 @@ class AnomalyDisplay:
         order = np.argsort(self.parts)[::-1][:max_features]
         names = self.feature_names or [f"feature {i}" for i in range(len(self.parts))]
         labels = [
-            f"{names[i]}: {self.original[i]:.3g} ({self.reconstructed[i]:.3g})"
+            f"{names[i]}: {self.original[i]:.4g} ({self.reconstructed[i]:.4g})"
             for i in order
         ]
         style = merge_kw({"color": BLUE}, bar_kw)
