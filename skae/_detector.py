@@ -35,8 +35,9 @@ from skae._validation import (
     seed,
 )
 
-# Training samples that are no neighbours, where contamination is not known.
-TRIMMED = 0.1
+# Training samples that are no neighbours: this share, or a multiple of `contamination`,
+# because outliers are not always the most unusual samples, but at most half of all.
+TRIMMED, TRIMMED_PER_OUTLIER, MAX_TRIMMED = 0.1, 2, 0.5
 
 # Held-out samples that calibrate the scores.
 MAX_CALIBRATION = 2_000
@@ -66,8 +67,9 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
     contamination : "auto" or float, default="auto"
         Share of outliers among the training samples, at most 0.5. It sets the threshold:
         this share of the training samples is predicted to be outliers. With "auto", the
-        threshold follows from `false_alarm_rate`. Of the training samples, 5% or the
-        share `contamination` that are most unusual are not used as neighbours.
+        threshold follows from `false_alarm_rate`. For "neighbors", the most unusual
+        training samples are no neighbours: 10% of them, or twice the share
+        `contamination`, but at most half.
     false_alarm_rate : float, default=0.05
         Share of new normal samples that may be predicted to be outliers, between 0 and 1.
     n_neighbors : int, default=5
@@ -426,7 +428,7 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
         """Return the score of samples and residuals; None for the density."""
         if self.anomaly_score_ == "neighbors":
             known = 0.0 if self.contamination == "auto" else float(self.contamination)
-            trimmed = max(known, TRIMMED)
+            trimmed = min(max(TRIMMED_PER_OUTLIER * known, TRIMMED), MAX_TRIMMED)
             return MEASURES["neighbors"](int(self.n_neighbors), trimmed, is_table, rng)
         return (
             MEASURES[self.anomaly_score_]() if self.anomaly_score_ in MEASURES else None

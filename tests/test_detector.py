@@ -160,6 +160,16 @@ def test_outliers_among_the_training_samples_are_no_neighbours(n_outliers):
     assert roc_auc_score(is_outlier, -detector.score_samples(X)) > 0.99
 
 
+def test_a_known_share_of_outliers_is_not_among_the_neighbours():
+    rng = np.random.default_rng(0)
+    normal, outliers = rng.normal(size=(300, 4)), rng.normal(8, 0.1, size=(75, 4))
+    X = np.concatenate([normal, outliers])
+    detector = AutoencoderDetector(contamination=0.2, random_state=0)
+    is_outlier = detector.fit_predict(X) == -1
+    assert is_outlier.sum() == 75
+    assert is_outlier[300:].mean() > 0.95
+
+
 def test_selected_outliers(tables, detectors):
     _, benign, malignant = tables
     X = np.concatenate([benign, malignant])
