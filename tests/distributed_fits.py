@@ -202,7 +202,7 @@ def killed(step):
 def main(what, folder):
     rank = int(os.environ["RANK"])
     batches.CHUNK_BYTES = 4 * 64 * 64  # 64 digits
-    share.BLOCK_BYTES = 4 * 64 * 8
+    share.BLOCK_BYTES = 4 * 64 * 24
     if what == "fits":
         results = {name: seen(fit(folder)) for name, fit in FITS.items()}
     elif what == "failures":

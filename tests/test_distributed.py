@@ -261,7 +261,7 @@ SOURCES = {
 @pytest.fixture
 def _small_chunks(monkeypatch):
     monkeypatch.setattr(batches, "CHUNK_BYTES", 4 * 3 * 8)  # eight rows
-    monkeypatch.setattr(share, "BLOCK_BYTES", 4 * 3 * 2)  # two
+    monkeypatch.setattr(share, "BLOCK_BYTES", 4 * 3 * 6)  # six, of all together
 
 
 @pytest.mark.usefixtures("_small_chunks")

@@ -1,6 +1,7 @@
 """Rows: the samples of X, in memory or out-of-core, read and checked in chunks."""
 
 import math
+import mmap
 
 import numpy as np
 import torch
@@ -194,6 +195,7 @@ class Rows:
 
     def _slice(self, start, stop, *, copy=True):
         """Return rows as a tensor of their type; without `copy`, it may share memory."""
+        forget_pages(self.array)
         rows = np.asarray(self.array[start:stop])
         expected = (stop - start, *self._shape[1:])
         n_rows = self.array.shape[0]
@@ -237,8 +239,25 @@ class RowSubset:
 
     def __getitem__(self, part):
         index = self.index[part]
+        forget_pages(self.array)
         runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
         return np.concatenate([self.array[run[0] : run[-1] + 1] for run in runs])
+
+
+def forget_pages(array):
+    """Give back the memory of the pages of a memory-mapped array that have been read.
+
+    They stay in the cache of the operating system, and are mapped again if needed.
+    """
+    if not isinstance(array, np.memmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    if array.mode == "c":  # changes of the user are in these pages only
+        return
+    base = array.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _is_torchs_layout(array):

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 
-# Bytes of neighbouring rows of an out-of-core array that belong to one process.
-BLOCK_BYTES = 2**18
+# Bytes of neighbouring rows of an out-of-core array that all processes have together,
+# each a block. They are few beside a chunk that is shuffled, of which all have the same.
+BLOCK_BYTES = 2**21
 
 # Blocks for each process, at least, if there are enough rows.
 MIN_BLOCKS = 8
@@ -57,7 +58,7 @@ class Share:
 
     def block_length(self, rows):
         """Return the number of rows of a block."""
-        by_bytes = BLOCK_BYTES // (4 * rows.n_features)
+        by_bytes = BLOCK_BYTES // (4 * rows.n_features * self.size)
         return max(min(by_bytes, len(rows) // (MIN_BLOCKS * self.size)), 1)
 
     def owns(self, index, block_length):
