@@ -64,7 +64,9 @@ def readme_links():
 def broken_links(site):
     """Yield the broken links, with the page that has them."""
     site = site.resolve()
-    pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    found = sorted(site.rglob("*.html"))
+    templates = site / "_static"  # of the theme, not pages
+    pages = {path: Page(path) for path in found if templates not in path.parents}
     for path, page in pages.items():
         for link in page.links:
             if is_broken(link, path, site, pages):
