@@ -1,7 +1,6 @@
 """The principal axes of the training samples, at which training starts."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from skae.exceptions import NonFiniteError
 from skae.nn.linear_path import PrincipalAxes
@@ -49,6 +48,8 @@ def find_principal_axes(rows, n_components, rng, index=None):
         return PrincipalAxes(mean, 1.0, np.zeros((0, len(mean))), np.zeros(0), 0.0)
     X /= scale
     is_number = isinstance(n_components, int)
+    from sklearn.decomposition import PCA
+
     pca = PCA(
         min(n_components, *X.shape) if is_number else n_components,
         svd_solver="auto" if is_number else "full",

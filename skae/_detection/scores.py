@@ -5,9 +5,7 @@ reconstructions; both are arrays of shape (n_samples, n_features). Higher is mor
 """
 
 import numpy as np
-from sklearn.covariance import LedoitWolf
 from sklearn.metrics import pairwise_distances
-from sklearn.neighbors import NearestNeighbors
 
 from skae._detection.conditionals import ConditionalMixture
 
@@ -84,6 +82,8 @@ class ResidualScore(ReconstructionScore):
             self.whitening = 1 / np.sqrt(residuals.var(axis=0) + floor)
             return self
         scaled = (residuals - self.mean) / self.std
+        from sklearn.covariance import LedoitWolf
+
         covariance = LedoitWolf(assume_centered=True).fit(scaled).covariance_
         covariance += MIN_VARIANCE_RATIO * np.eye(len(covariance))
         variances, axes = np.linalg.eigh(covariance)
@@ -158,6 +158,8 @@ class NeighborScore(ResidualScore):
         distances = np.sort(pairwise_distances(points, probes), axis=1)
         distances = distances[:, : max(len(probes) // 2, 1)].mean(axis=1)
         order = np.argsort(distances, kind="stable")
+        from sklearn.neighbors import NearestNeighbors
+
         nearest, _ = NearestNeighbors(n_neighbors=1).fit(points).kneighbors()
         self.usual_distance = float(np.median(nearest))  # without the sample itself
         self.points = points[np.sort(order[:n_kept])]
@@ -167,6 +169,8 @@ class NeighborScore(ResidualScore):
         if isinstance(self.conditionals, dict):
             self.conditionals = ConditionalMixture.from_state(self.conditionals)
         n_neighbors = min(self.n_neighbors + 1, len(self.points))
+        from sklearn.neighbors import NearestNeighbors
+
         self._index = NearestNeighbors(n_neighbors=n_neighbors).fit(self.points)
 
     def state(self):

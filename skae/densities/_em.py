@@ -13,7 +13,6 @@ component. Three measures make the result accurate in other cases too:
 
 import numpy as np
 import torch
-from sklearn.cluster import kmeans_plusplus
 from torch import nn
 
 from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_covariance
@@ -252,6 +251,8 @@ def _kmeans(rows, n_components, rng):
     n_starts = max(1, N_KMEANS_STARTS // n_components)
     best, least = None, np.inf
     for _ in range(n_starts):
+        from sklearn.cluster import kmeans_plusplus
+
         centres, _ = kmeans_plusplus(few, n_components, random_state=rng)
         centres = torch.from_numpy(centres)
         for _ in range(N_KMEANS_ITERATIONS):

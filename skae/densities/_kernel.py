@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from sklearn.neighbors import KernelDensity
 
 from skae._random import make_random_state
 from skae._validation import one_of, real, seed
@@ -104,6 +103,8 @@ def _kernels(whitened, bandwidth):
     # The tree's bounds lose all precision in many dimensions (an error of 15 nats at a
     # bandwidth of 0.6 in 32 dimensions). With a single leaf the sums are exact, and
     # no slower.
+    from sklearn.neighbors import KernelDensity
+
     return KernelDensity(bandwidth=bandwidth, leaf_size=len(whitened)).fit(whitened)
 
 
