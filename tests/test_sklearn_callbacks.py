@@ -13,7 +13,6 @@ import pytest
 import skops.io
 from helpers import small_dense
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,6 +22,13 @@ import skae
 from skae import AutoencoderDetector, DenseAutoencoder
 from skae.exceptions import StopTraining
 from skae.saving import load_model, save_model
+
+# scikit-learn has callbacks from version 1.9.
+sklearn_callback = pytest.importorskip("sklearn.callback")
+ProgressBar, ScoringMonitor = (
+    sklearn_callback.ProgressBar,
+    sklearn_callback.ScoringMonitor,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skae.exceptions.PosteriorCollapseWarning"
