@@ -386,6 +386,8 @@ def wrong_shapes(code):
 
 @pytest.mark.parametrize("code", BLOCKS)
 def test_code_of_a_page_runs_and_its_shapes_are_right(code, quick_and_tidy):
+    if "sklearn.callback" in code:  # from scikit-learn 1.9
+        pytest.importorskip("sklearn.callback")
     assert wrong_shapes(code) == []
 
 
