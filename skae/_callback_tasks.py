@@ -11,7 +11,7 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef] # instead of the import
         """Empty mixin in place of that of scikit-learn 1.9."""
 
     def with_callbacks(method):

@@ -1,10 +1,15 @@
 """Callbacks for the `callbacks` parameter, in addition to those of skorch."""
 
+from __future__ import annotations
+
 import math
 import numbers
+import os
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
 from torch import nn
@@ -12,7 +17,11 @@ from torch import nn
 from skae._data.check import channels_last_message, check_flat_array, looks_channels_last
 from skae._random import DrawFrom
 from skae._training.precision import float32_products
+from skae._types import GivenImageShape, ImageShape, Keywords
 from skae.displays._progress import ReconstructionProgressDisplay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ReconstructionRecorder"]
 
@@ -76,13 +85,19 @@ class ReconstructionRecorder(Callback):
     >>> display = fitted.plot(image_shape=(8, 8))
     """
 
-    def __init__(self, X, *, max_frames=50):
+    epochs_: list[int]
+    reconstructions_: list[np.ndarray]
+    X_: np.ndarray
+    image_shape_: ImageShape | None
+    stride_: int
+
+    def __init__(self, X: ArrayLike, *, max_frames: int = 50) -> None:
         self.X = X
         self.max_frames = max_frames
 
     # Hooks of skorch ----------------------------------------------------------------
 
-    def initialize(self):
+    def initialize(self) -> Self:
         """Remove all frames at the start of a new fit.
 
         Returns
@@ -94,7 +109,9 @@ class ReconstructionRecorder(Callback):
         self.stride_ = 1  # every stride_-th epoch is kept
         return self
 
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
+    def on_train_begin(
+        self, net: Any, X: Any = None, y: Any = None, **kwargs: Any
+    ) -> None:
         """Check the samples, and record the frame of the untrained network.
 
         Parameters
@@ -116,7 +133,7 @@ class ReconstructionRecorder(Callback):
         if not net.history:
             self._record(0, net)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the frame of an epoch.
 
         Parameters
@@ -178,7 +195,15 @@ class ReconstructionRecorder(Callback):
 
     # Plotting -----------------------------------------------------------------------
 
-    def plot(self, ax=None, *, n_epochs=8, image_shape=None, image_kw=None, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_epochs: int = 8,
+        image_shape: GivenImageShape | None = None,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> ReconstructionProgressDisplay:
         """Draw frames below one another, and the original samples at the top.
 
         Parameters
@@ -212,8 +237,14 @@ class ReconstructionRecorder(Callback):
         return display.plot(ax, n_epochs=n_epochs, image_kw=image_kw, line_kw=line_kw)
 
     def save_gif(
-        self, path, *, image_shape=None, frames_per_second=5, image_kw=None, line_kw=None
-    ):
+        self,
+        path: str | os.PathLike[str],
+        *,
+        image_shape: GivenImageShape | None = None,
+        frames_per_second: float = 5,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> None:
         """Save all frames as an animated GIF.
 
         The title of each frame is its epoch and its mean squared error.

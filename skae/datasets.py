@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import pathlib
+from typing import get_args
 
 import numpy as np
 from sklearn.utils import Bunch
 
-__all__ = ["fetch_images"]
+from skae._types import ImageData, ImageShape, Subset
 
-SUBSETS = ("train", "test")
+__all__ = ["fetch_images"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +31,11 @@ class _Source:
 
     torchvision_name: str
     folder: str
-    image_shape: tuple[int, int, int]
+    image_shape: ImageShape
     description: str
 
 
-_SOURCES = {
+_SOURCES: dict[ImageData, _Source] = {
     "mnist": _Source(
         "MNIST",
         "MNIST/raw",
@@ -82,10 +83,10 @@ _SOURCES = {
 
 
 def fetch_images(
-    name: str,
+    name: ImageData,
     *,
     data_home: str | os.PathLike[str] | None = None,
-    subset: str = "train",
+    subset: Subset = "train",
     download_if_missing: bool = True,
 ) -> Bunch:
     """Load an image data set as flat samples in [0, 1], and download it if necessary.
@@ -133,8 +134,8 @@ def fetch_images(
     >>> images.data.dtype, images.data.shape[1]
     (dtype('float32'), 784)
     """
-    _check_choice("name", name, tuple(_SOURCES))
-    _check_choice("subset", subset, SUBSETS)
+    _check_choice("name", name, get_args(ImageData))
+    _check_choice("subset", subset, get_args(Subset))
     source = _SOURCES[name]
     home = _data_home(data_home)
     pixels, target = _as_arrays(_load(source, home, subset, download_if_missing))

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Mapping
 
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -53,7 +54,13 @@ class ModelVersionWarning(InconsistentVersionWarning):
         Versions by library.
     """
 
-    def __init__(self, *, estimator_name, saved_versions, current_versions):
+    def __init__(
+        self,
+        *,
+        estimator_name: str,
+        saved_versions: Mapping[str, str],
+        current_versions: Mapping[str, str],
+    ) -> None:
         super().__init__(
             estimator_name=estimator_name,
             current_sklearn_version=current_versions.get("scikit-learn"),
@@ -62,7 +69,7 @@ class ModelVersionWarning(InconsistentVersionWarning):
         self.saved_versions = saved_versions
         self.current_versions = current_versions
 
-    def __str__(self):
+    def __str__(self) -> str:
         changed = [
             f"{library} {self.saved_versions.get(library)}, now {version}"
             for library, version in self.current_versions.items()
@@ -169,7 +176,7 @@ class PosteriorCollapseWarning(UserWarning):
     """
 
 
-def warn(message, category):
+def warn(message: str | Warning, category: type[Warning]) -> None:
     """Warn at the line of the user's code, outside skae and libraries that call it."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_library(frame):

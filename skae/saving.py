@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from skae._saved_estimator import DAMAGE
 from skae._saving.codec import NotPlainError, decode, encode
 from skae._saving.files import write_atomically
@@ -61,7 +63,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
     True
     """
-    save, arrays = _safetensors("safetensors.numpy").save, {}
+    save = _safetensors("safetensors.numpy").save
+    arrays: dict[str, np.ndarray] = {}
     if not isinstance(model, PlainState):
         raise TypeError(
             f"save_model saves autoencoders and densities of skae, but got a "

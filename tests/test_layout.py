@@ -25,6 +25,7 @@ LEVELS = [
         "exceptions",
         "_docstrings",
         "_random",
+        "_types",
         "_validation",
         "_version",
     },
@@ -55,7 +56,7 @@ ONLY_IN = {
     "skorch": {"_training", "_saving", "callbacks"},
     "tqdm": {"_training"},
     "dask": {"_data"},
-    "matplotlib": {"displays"},
+    "matplotlib": {"displays", "callbacks"},
     "torchvision": {"datasets"},
 }
 HEAVY = {"dask", "matplotlib", "torchvision", "pandas"}

@@ -1,14 +1,17 @@
 """OnnxExport: ONNX models of an estimator, and its part in skl2onnx's models."""
 
 import importlib
+from collections.abc import Callable
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.utils.validation import check_is_fitted
 
+from skae._types import OnnxPart
 from skae._validation import check_value, one_of
 
-PARTS = ("encoder", "decoder", "reconstruction", "score_samples")
-OUTPUTS = {
+OUTPUTS: dict[OnnxPart, str] = {
     "encoder": "codes",
     "decoder": "samples",
     "reconstruction": "samples",
@@ -27,7 +30,7 @@ SMALL_TYPES = (
 class OnnxExport:
     """Mixin of the estimators: conversion to ONNX."""
 
-    def to_onnx(self, part: str = "encoder", *, dtype: type | str = "float32"):
+    def to_onnx(self, part: OnnxPart = "encoder", *, dtype: DTypeLike = "float32") -> Any:
         """Return an ONNX model of the fitted networks.
 
         Whole pipelines are converted by skl2onnx: ``skl2onnx.to_onnx(pipeline, X[:1])``.
@@ -69,17 +72,17 @@ class OnnxExport:
         """
         check_is_fitted(self)
         caller = f"{type(self).__name__}.to_onnx"
-        check_value(caller, "part", part, one_of(*PARTS))
-        dtype = np.dtype(dtype).name
-        check_value(caller, "dtype", dtype, one_of("float32", "float64"))
+        check_value(caller, "part", part, one_of(*get_args(OnnxPart)))
+        name = np.dtype(dtype).name
+        check_value(caller, "dtype", name, one_of("float32", "float64"))
         _import("onnx")
         from skae._onnx.model import make_model
 
-        return make_model(self, part, OUTPUTS[part], is_double=dtype == "float64")
+        return make_model(self, part, OUTPUTS[part], is_double=name == "float64")
 
     # The interface of skl2onnx, which calls the functions that these methods return.
 
-    def onnx_parser(self):
+    def onnx_parser(self) -> Callable[..., Any]:
         """Return the function by which skl2onnx names the output of `transform`.
 
         Returns
@@ -89,7 +92,7 @@ class OnnxExport:
         """
         return lambda scope=None, inputs=None: [("codes", _output_type(self, inputs))]
 
-    def onnx_shape_calculator(self):
+    def onnx_shape_calculator(self) -> Callable[..., Any]:
         """Return the function by which skl2onnx finds the shape of `transform`.
 
         Returns
@@ -103,7 +106,7 @@ class OnnxExport:
 
         return calculate
 
-    def onnx_converter(self):
+    def onnx_converter(self) -> Callable[..., Any]:
         """Return the function by which skl2onnx converts `transform`.
 
         Returns

@@ -5,6 +5,7 @@ dictionaries of them.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -128,13 +129,13 @@ class PlainState:
     others when the object is loaded.
     """
 
-    _derived = ()
+    _derived: tuple[str, ...] = ()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         saved = {k: v for k, v in vars(self).items() if k not in self._derived}
         return sealed(self, saved)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(opened(self, state))
         self._derive()
 

@@ -1,15 +1,18 @@
 """BaseDensity: the input checks and public methods that the densities share."""
 
 import contextlib
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._data.check import as_array
 from skae._random import make_random_state
 from skae._saving.state import PlainState
-from skae._validation import check_parameters
+from skae._types import RandomState
+from skae._validation import Rule, check_parameters
 from skae.densities._draws import check_n_samples, check_random_seed
 
 # The square of a larger value may overflow in float64.
@@ -27,9 +30,12 @@ class BaseDensity(PlainState, DensityMixin, BaseEstimator):
     others are not saved: `_derived` names them, and `_derive` sets them.
     """
 
-    _parameter_rules = {}
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
-    def fit(self, X, y=None):
+    _parameter_rules: dict[str, Rule] = {}
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit the density to latent codes.
 
         Parameters
@@ -48,7 +54,7 @@ class BaseDensity(PlainState, DensityMixin, BaseEstimator):
         self._fit(self._check_codes(X, reset=True))
         return self
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: RandomState = None) -> np.ndarray:
         """Draw latent codes from the density.
 
         Unlike the mixtures of scikit-learn, it returns the codes alone, in random
@@ -73,7 +79,7 @@ class BaseDensity(PlainState, DensityMixin, BaseEstimator):
         check_random_seed(random_state, caller)
         return self._sample(n_samples, make_random_state(random_state))
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the log-density of latent codes.
 
         Parameters
@@ -90,7 +96,7 @@ class BaseDensity(PlainState, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return self._score_samples(self._check_codes(X, reset=False))
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the mean log-density of latent codes.
 
         Parameters

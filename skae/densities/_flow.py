@@ -1,9 +1,11 @@
 """FlowPrior: a density that a normalizing flow defines."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._data.check import as_array
@@ -53,6 +55,8 @@ class FlowPrior(BaseDensity):
     (2, 3)
     """
 
+    flow_: Any  # a copy of `flow`, of its class
+
     _parameter_rules = {
         "flow": Rule(
             "a torch.nn.Module with a method inverse, such as CouplingFlow",
@@ -63,10 +67,10 @@ class FlowPrior(BaseDensity):
         )
     }
 
-    def __init__(self, flow):
+    def __init__(self, flow: torch.nn.Module) -> None:
         self.flow = flow
 
-    def to_base(self, X):
+    def to_base(self, X: ArrayLike) -> np.ndarray:
         """Map latent codes to base variables.
 
         Parameters
@@ -82,7 +86,7 @@ class FlowPrior(BaseDensity):
         check_is_fitted(self)
         return self.flow_(torch.from_numpy(self._check_codes(X, reset=False)))[0].numpy()
 
-    def to_codes(self, base):
+    def to_codes(self, base: ArrayLike) -> np.ndarray:
         """Map base variables to latent codes.
 
         Parameters
@@ -96,15 +100,15 @@ class FlowPrior(BaseDensity):
             Latent codes.
         """
         check_is_fitted(self)
-        base = as_float64(check_array(as_array(base), input_name="base"), "base")
-        if base.shape[1] != self.n_features_in_:
+        checked = as_float64(check_array(as_array(base), input_name="base"), "base")
+        if checked.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"base has {base.shape[1]} columns; must have {self.n_features_in_}, the "
-                "number of features of the latent codes."
+                f"base has {checked.shape[1]} columns; must have {self.n_features_in_}, "
+                "the number of features of the latent codes."
             )
-        return self._to_codes(base)
+        return self._to_codes(checked)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "flow_")
 
     def _fit(self, X):
@@ -117,18 +121,18 @@ class FlowPrior(BaseDensity):
             raise ValueError(self._width_error(X))
         self.flow_ = flow
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         saved = vars(self) | {"flow": _description(self.flow)}
         if "flow_" in saved:
             saved["flow_"] = _description(self.flow_)
         return sealed(self, saved)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         saved = opened(self, state)
         saved = saved | {"flow": _rebuilt(saved["flow"])}
         if "flow_" in saved:
             saved["flow_"] = _rebuilt(saved["flow_"]).eval().requires_grad_(False)
-        vars(self).update(saved)
+        self.__dict__.update(saved)
 
     def _width_error(self, X):
         return (

@@ -88,6 +88,9 @@ class Gaussian(BaseDensity):
     array([1., 1.])
     """
 
+    mean_: np.ndarray
+    covariance_: np.ndarray
+
     _derived = ("_gaussian",)
 
     def _fit(self, X):

@@ -1,9 +1,12 @@
 """LatentKernelDensity: a kernel density estimate of whitened latent codes."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from skae._random import make_random_state
+from skae._types import RandomState
 from skae._validation import one_of, real, seed
 from skae.densities._base import BaseDensity
 from skae.densities._gaussian import _AffineGaussian, mean_and_covariance
@@ -64,6 +67,8 @@ class LatentKernelDensity(BaseDensity):
     (3, 2)
     """
 
+    bandwidth_: float
+
     _parameter_rules = {
         "bandwidth": one_of("auto") | real(1e-6, 1e4),
         "random_state": seed(),
@@ -71,7 +76,12 @@ class LatentKernelDensity(BaseDensity):
 
     _derived = ("_gaussian", "_kernels")
 
-    def __init__(self, bandwidth="auto", *, random_state=None):
+    def __init__(
+        self,
+        bandwidth: float | Literal["auto"] = "auto",
+        *,
+        random_state: RandomState = None,
+    ) -> None:
         self.bandwidth = bandwidth
         self.random_state = random_state
 

@@ -1,8 +1,11 @@
 """LatentGaussianMixture: a Gaussian mixture that is fitted quickly."""
 
+from typing import Literal
+
 import numpy as np
 
 from skae._random import make_random_state
+from skae._types import RandomState
 from skae._validation import integer, one_of, seed
 from skae.densities import _em as em
 from skae.densities._base import BaseDensity
@@ -76,6 +79,11 @@ class LatentGaussianMixture(BaseDensity):
     [0, 50]
     """
 
+    n_components_: int
+    weights_: np.ndarray
+    means_: np.ndarray
+    covariances_: np.ndarray
+
     _parameter_rules = {
         "n_components": one_of("auto") | integer(1),
         "max_iter": integer(1),
@@ -84,7 +92,13 @@ class LatentGaussianMixture(BaseDensity):
 
     _derived = ("_gaussians",)
 
-    def __init__(self, n_components="auto", *, max_iter=4, random_state=None):
+    def __init__(
+        self,
+        n_components: int | Literal["auto"] = "auto",
+        *,
+        max_iter: int = 4,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.max_iter = max_iter
         self.random_state = random_state

@@ -1,9 +1,21 @@
 """AnomalyDisplay: scores with their threshold, or what makes one sample unusual."""
 
-import numpy as np
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skae._types import Keywords
 from skae.displays._estimators import as_numpy, check_min
 from skae.displays._style import BLUE, GREY, ORANGE, axes_for, merge_kw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 GAP = 1  # pixels between images
 
@@ -66,17 +78,23 @@ class AnomalyDisplay:
     10
     """
 
+    figure_: Figure
+    ax_: Axes
+    bars_: Any  # BarContainer, StepPatch or None
+    line_: Line2D | None
+    image_: AxesImage | None
+
     def __init__(
         self,
-        scores,
-        threshold,
+        scores: np.ndarray,
+        threshold: float,
         *,
-        sample=None,
-        parts=None,
-        original=None,
-        reconstructed=None,
-        feature_names=None,
-    ):
+        sample: int | None = None,
+        parts: np.ndarray | None = None,
+        original: np.ndarray | None = None,
+        reconstructed: np.ndarray | None = None,
+        feature_names: list[str] | None = None,
+    ) -> None:
         self.scores = scores
         self.threshold = threshold
         self.sample = sample
@@ -86,7 +104,15 @@ class AnomalyDisplay:
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, sample=None, max_features=10, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        sample: int | None = None,
+        max_features: int = 10,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot the scores of samples, or explain one of them.
 
         Parameters
@@ -137,7 +163,13 @@ class AnomalyDisplay:
                 display.feature_names = list(names)
         return display.plot(ax, max_features=max_features)
 
-    def plot(self, ax=None, *, max_features=10, bar_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        max_features: int = 10,
+        bar_kw: Keywords | None = None,
+    ) -> Self:
         """Plot the histogram, the bars or the map.
 
         Parameters
@@ -156,8 +188,9 @@ class AnomalyDisplay:
         """
         check_min(1, max_features=max_features)
         bar_kw = merge_kw({}, bar_kw)
-        is_map = self.sample is not None and np.ndim(self.parts) > 1
-        is_signal = is_map and np.shape(self.parts)[-2] == 1
+        shape = () if self.parts is None else np.shape(self.parts)
+        is_map = self.sample is not None and len(shape) > 1
+        is_signal = is_map and shape[-2] == 1
         self.figure_, self.ax_ = axes_for(ax, (5.5, 2.3 if is_map else 3.6))
         self.bars_ = self.line_ = self.image_ = None
         if self.sample is None:

@@ -1,13 +1,23 @@
 """ArchitectureDisplay: the layers of an autoencoder."""
 
+from __future__ import annotations
+
 import itertools
 import math
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from skae._types import Keywords
 from skae.displays._estimators import find_autoencoder
 from skae.displays._style import BLUE, GREEN, GREY, ORANGE, axes_for, merge_kw
-from skae.nn.summary import describe, shape_text
+from skae.nn.summary import Layer, describe, shape_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+    from matplotlib.text import Annotation
 
 TEXT_SIZE = 8
 LINE_HEIGHT = 0.36  # of a layer with two lines of text, in inches
@@ -62,7 +72,20 @@ class ArchitectureDisplay:
     ['input', 'Linear + ReLU', 'Linear', 'latent code', 'Linear + ReLU', 'Linear']
     """
 
-    def __init__(self, name, n_features, n_components, encoder, decoder):
+    figure_: Figure
+    ax_: Axes
+    bars_: list[Rectangle]
+    labels_: list[str]
+    texts_: list[Annotation]
+
+    def __init__(
+        self,
+        name: str,
+        n_features: int,
+        n_components: int,
+        encoder: list[Layer],
+        decoder: list[Layer],
+    ) -> None:
         self.name = name
         self.n_features = n_features
         self.n_components = n_components
@@ -70,7 +93,9 @@ class ArchitectureDisplay:
         self.decoder = decoder
 
     @classmethod
-    def from_estimator(cls, estimator, *, bar_kw=None, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, bar_kw: Keywords | None = None, ax: Axes | None = None
+    ) -> Self:
         """Draw the layers of a fitted autoencoder.
 
         Parameters
@@ -106,7 +131,7 @@ class ArchitectureDisplay:
         )
         return display.plot(ax, bar_kw=bar_kw)
 
-    def plot(self, ax=None, *, bar_kw=None):
+    def plot(self, ax: Axes | None = None, *, bar_kw: Keywords | None = None) -> Self:
         """Draw the layers.
 
         Parameters

@@ -1,8 +1,14 @@
 """Displays of decoded latent codes: a latent grid, and interpolations."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._data.check import check_flat_array
+from skae._types import GivenImageShape, ImageShape, Keywords
 from skae.displays._estimators import (
     apply_steps_before,
     as_numpy,
@@ -22,6 +28,11 @@ from skae.displays._images import (
     value_range,
 )
 from skae.displays._style import axes_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 class LatentGridDisplay:
@@ -66,7 +77,18 @@ class LatentGridDisplay:
     (25, 64)
     """
 
-    def __init__(self, X_decoded, values, components, *, image_shape):
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage
+
+    def __init__(
+        self,
+        X_decoded: np.ndarray,
+        values: tuple[np.ndarray, np.ndarray],
+        components: tuple[int, int],
+        *,
+        image_shape: ImageShape,
+    ) -> None:
         self.X_decoded = X_decoded
         self.values = values
         self.components = components
@@ -74,8 +96,15 @@ class LatentGridDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, components=(0, 1), n_steps=15, image_shape=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        components: tuple[int, int] = (0, 1),
+        n_steps: int = 15,
+        image_shape: GivenImageShape | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Decode a grid in the region of the latent codes of `X`, and draw it.
 
         Parameters
@@ -118,10 +147,8 @@ class LatentGridDisplay:
                 "least 2."
             )
         components = check_two_components(components, codes.shape[1])
-        values = [
-            np.linspace(*np.quantile(codes[:, c], [0.05, 0.95]), n_steps)
-            for c in components
-        ]
+        low, high = np.quantile(codes, [0.05, 0.95], axis=0)
+        values = [np.linspace(low[c], high[c], n_steps) for c in components]
         grid = np.tile(codes.mean(axis=0), (n_steps * n_steps, 1))
         down, across = np.meshgrid(values[1][::-1], values[0], indexing="ij")
         grid[:, components[0]], grid[:, components[1]] = across.ravel(), down.ravel()
@@ -132,9 +159,10 @@ class LatentGridDisplay:
         known = shape or image_shape_of(X) or autoencoder.image_shape_
         shape = resolve_image_shape(image_shape, known, decoded.shape[1])
         require_image_shape(shape, cls.__name__)
-        return cls(decoded, tuple(values), components, image_shape=shape).plot(ax)
+        display = cls(decoded, (values[0], values[1]), components, image_shape=shape)
+        return display.plot(ax)
 
-    def plot(self, ax=None, *, image_kw=None):
+    def plot(self, ax: Axes | None = None, *, image_kw: Keywords | None = None) -> Self:
         """Draw the grid.
 
         Parameters
@@ -203,14 +231,25 @@ class InterpolationDisplay:
     (3, 7, 64)
     """
 
-    def __init__(self, steps, *, image_shape):
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage
+
+    def __init__(self, steps: np.ndarray, *, image_shape: ImageShape) -> None:
         self.steps = steps
         self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
-        cls, estimator, X_a, X_b, *, n_steps=10, image_shape=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X_a: ArrayLike,
+        X_b: ArrayLike,
+        *,
+        n_steps: int = 10,
+        image_shape: GivenImageShape | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Interpolate between pairs of samples in latent space, and draw the images.
 
         Parameters
@@ -257,7 +296,7 @@ class InterpolationDisplay:
         steps = decoded.reshape(n_paths, n_steps, -1)
         return cls(steps, image_shape=shape).plot(ax)
 
-    def plot(self, ax=None, *, image_kw=None):
+    def plot(self, ax: Axes | None = None, *, image_kw: Keywords | None = None) -> Self:
         """Draw the images.
 
         Parameters

@@ -1,10 +1,15 @@
 """SampleDisplay: generated samples."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._data.check import check_flat_array
+from skae._types import GivenImageShape, ImageShape, Keywords, RandomState
 from skae.displays._estimators import (
     check_min,
     find_autoencoder,
@@ -19,6 +24,12 @@ from skae.displays._images import (
 )
 from skae.displays._lines import is_signal, plot_stacked, stacked_size
 from skae.displays._style import BLUE, axes_for, merge_kw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 
 class SampleDisplay:
@@ -63,7 +74,18 @@ class SampleDisplay:
     (25, 64)
     """
 
-    def __init__(self, samples, *, image_shape=None, title=None):
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage | None
+    lines_: list[Line2D]
+
+    def __init__(
+        self,
+        samples: np.ndarray,
+        *,
+        image_shape: ImageShape | None = None,
+        title: str | None = None,
+    ) -> None:
         self.samples = samples
         self.image_shape = image_shape
         self.title = title
@@ -71,15 +93,15 @@ class SampleDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        n_samples=100,
+        estimator: Any,
+        n_samples: int = 100,
         *,
-        image_shape=None,
-        random_state=None,
-        title=None,
-        ax=None,
-        n_columns=None,
-    ):
+        image_shape: GivenImageShape | None = None,
+        random_state: RandomState = None,
+        title: str | None = None,
+        ax: Axes | None = None,
+        n_columns: int | None = None,
+    ) -> Self:
         """Generate samples with an estimator and draw them.
 
         Parameters
@@ -126,8 +148,14 @@ class SampleDisplay:
 
     @classmethod
     def from_predictions(
-        cls, samples, *, image_shape=None, title=None, ax=None, n_columns=None
-    ):
+        cls,
+        samples: ArrayLike,
+        *,
+        image_shape: GivenImageShape | None = None,
+        title: str | None = None,
+        ax: Axes | None = None,
+        n_columns: int | None = None,
+    ) -> Self:
         """Draw samples.
 
         Parameters
@@ -153,11 +181,18 @@ class SampleDisplay:
         ValueError
             If `samples`, `image_shape` or `n_columns` is invalid.
         """
-        samples, shape = check_flat_array(samples, cls.__name__, "samples")
-        shape = resolve_image_shape(image_shape, shape, samples.shape[1])
-        return cls(samples, image_shape=shape, title=title).plot(ax, n_columns=n_columns)
+        checked, shape = check_flat_array(samples, cls.__name__, "samples")
+        shape = resolve_image_shape(image_shape, shape, checked.shape[1])
+        return cls(checked, image_shape=shape, title=title).plot(ax, n_columns=n_columns)
 
-    def plot(self, ax=None, *, n_columns=None, image_kw=None, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_columns: int | None = None,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> Self:
         """Draw the samples.
 
         Parameters

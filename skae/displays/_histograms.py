@@ -1,10 +1,16 @@
 """LatentHistogramDisplay: the distribution of single latent components."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._data.check import check_flat_array
+from skae._types import Keywords
 from skae.displays._estimators import (
     apply_steps_before,
     as_numpy,
@@ -12,6 +18,12 @@ from skae.displays._estimators import (
     find_autoencoder,
 )
 from skae.displays._style import GREY, ORANGE, merge_kw, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.patches import StepPatch
 
 N_DENSITY_SAMPLES = 100_000  # latent codes in the histogram of the density
 
@@ -64,13 +76,30 @@ class LatentHistogramDisplay:
     2
     """
 
-    def __init__(self, codes, components, *, drawn=None):
+    figure_: Figure
+    ax_: Axes
+    axes_: list[Axes]
+    bars_: list[StepPatch]
+    lines_: list[StepPatch]
+    legend_: Legend
+
+    def __init__(
+        self, codes: np.ndarray, components: list[int], *, drawn: np.ndarray | None = None
+    ) -> None:
         self.codes = codes
         self.components = components
         self.drawn = drawn
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, components=None, n_bins=50, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        components: Sequence[int] | None = None,
+        n_bins: int = 50,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot histograms of the latent codes of `X`.
 
         Parameters
@@ -101,15 +130,22 @@ class LatentHistogramDisplay:
         """
         before, autoencoder = find_autoencoder(estimator, cls.__name__)
         codes = as_numpy(autoencoder.transform(apply_steps_before(before, X)))
-        components = check_components(components, codes.shape[1])
+        chosen = check_components(components, codes.shape[1])
         drawn = None
         if autoencoder.density_ is not None:
             drawn = autoencoder.sample_latent(N_DENSITY_SAMPLES, random_state=0)
             drawn = as_numpy(drawn)
-        return cls(codes, components, drawn=drawn).plot(ax, n_bins=n_bins)
+        return cls(codes, chosen, drawn=drawn).plot(ax, n_bins=n_bins)
 
     @classmethod
-    def from_predictions(cls, codes, *, components=None, n_bins=50, ax=None):
+    def from_predictions(
+        cls,
+        codes: ArrayLike,
+        *,
+        components: Sequence[int] | None = None,
+        n_bins: int = 50,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot histograms of latent codes, without a density.
 
         Parameters
@@ -133,11 +169,18 @@ class LatentHistogramDisplay:
         ValueError
             If `codes`, `components` or `n_bins` is invalid.
         """
-        codes, _ = check_flat_array(codes, cls.__name__, "codes")
-        components = check_components(components, codes.shape[1])
-        return cls(codes, components).plot(ax, n_bins=n_bins)
+        checked, _ = check_flat_array(codes, cls.__name__, "codes")
+        chosen = check_components(components, checked.shape[1])
+        return cls(checked, chosen).plot(ax, n_bins=n_bins)
 
-    def plot(self, ax=None, *, n_bins=50, bar_kw=None, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_bins: int = 50,
+        bar_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> Self:
         """Plot the histograms.
 
         Parameters

@@ -1,10 +1,17 @@
 """ReconstructionProgressDisplay: reconstructions of the same samples during training."""
 
+from __future__ import annotations
+
 import numbers
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._data.check import check_flat_array
+from skae._types import GivenImageShape, ImageShape, Keywords
 from skae.displays._estimators import check_min
 from skae.displays._images import (
     centres,
@@ -15,6 +22,13 @@ from skae.displays._images import (
 )
 from skae.displays._lines import is_signal
 from skae.displays._style import BLUE, GREY, axes_for, merge_kw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Annotation
 
 # Additional time that a GIF shows its last frame, in seconds.
 LAST_FRAME_SECONDS = 2.0
@@ -68,7 +82,25 @@ class ReconstructionProgressDisplay:
     [0.140625, 0.0625, 0.0]
     """
 
-    def __init__(self, X, epochs, reconstructions, *, image_shape=None):
+    X: np.ndarray
+    epochs: list[int]
+    reconstructions: list[np.ndarray]
+    image_shape: ImageShape | None
+    errors: np.ndarray
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage | None
+    lines_: list[Line2D] | None
+    error_texts_: list[Annotation]
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        epochs: Sequence[int],
+        reconstructions: Sequence[ArrayLike],
+        *,
+        image_shape: GivenImageShape | None = None,
+    ) -> None:
         name = type(self).__name__
         self.X, _ = check_flat_array(X, name)
         self.epochs = list(epochs)
@@ -97,7 +129,14 @@ class ReconstructionProgressDisplay:
                     f"the shape of X, {self.X.shape}."
                 )
 
-    def plot(self, ax=None, *, n_epochs=8, image_kw=None, line_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_epochs: int = 8,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> Self:
         """Draw frames below one another, and the original samples at the top.
 
         Parameters
@@ -144,7 +183,14 @@ class ReconstructionProgressDisplay:
             for place, text in zip(y, texts, strict=True)
         ]
 
-    def save_gif(self, path, *, frames_per_second=5, image_kw=None, line_kw=None):
+    def save_gif(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        frames_per_second: float = 5,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+    ) -> None:
         """Save all frames as an animated GIF.
 
         The title of each frame is its epoch and its mean squared error.

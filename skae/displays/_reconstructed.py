@@ -1,10 +1,15 @@
 """ReconstructionDisplay: samples and their reconstructions."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._data.check import check_flat_array
+from skae._types import GivenImageShape, ImageShape, Keywords, PlotKind
 from skae.displays._estimators import (
     apply_steps_before,
     check_min,
@@ -25,7 +30,15 @@ from skae.displays._images import (
 from skae.displays._lines import is_signal, plot_stacked, stacked_size
 from skae.displays._style import BLUE, GREY, ORANGE, axes_for, merge_kw
 
-KINDS = ("auto", "images", "signals", "parity")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Text
+
+KINDS = get_args(PlotKind)
 
 
 class ReconstructionDisplay:
@@ -81,7 +94,22 @@ class ReconstructionDisplay:
     (5,)
     """
 
-    def __init__(self, X, X_reconstructed, errors, *, kind, image_shape=None):
+    figure_: Figure
+    ax_: Axes
+    image_: AxesImage | None
+    texts_: list[Text]
+    lines_: list[Line2D]
+    points_: PathCollection | None
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        X_reconstructed: np.ndarray,
+        errors: np.ndarray,
+        *,
+        kind: PlotKind,
+        image_shape: ImageShape | None = None,
+    ) -> None:
         self.X = X
         self.X_reconstructed = X_reconstructed
         self.errors = errors
@@ -90,8 +118,15 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, image_shape=None, kind="auto", ax=None, n_columns=10
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        image_shape: GivenImageShape | None = None,
+        kind: PlotKind = "auto",
+        ax: Axes | None = None,
+        n_columns: int = 10,
+    ) -> Self:
         """Reconstruct samples with an estimator and draw them.
 
         Parameters
@@ -140,8 +175,15 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_predictions(
-        cls, X, X_reconstructed, *, image_shape=None, kind="auto", ax=None, n_columns=10
-    ):
+        cls,
+        X: ArrayLike,
+        X_reconstructed: ArrayLike,
+        *,
+        image_shape: GivenImageShape | None = None,
+        kind: PlotKind = "auto",
+        ax: Axes | None = None,
+        n_columns: int = 10,
+    ) -> Self:
         """Draw samples and their reconstructions.
 
         Parameters
@@ -207,14 +249,14 @@ class ReconstructionDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Axes | None = None,
         *,
-        n_columns=10,
-        image_kw=None,
-        line_kw=None,
-        scatter_kw=None,
-        text_kw=None,
-    ):
+        n_columns: int = 10,
+        image_kw: Keywords | None = None,
+        line_kw: Keywords | None = None,
+        scatter_kw: Keywords | None = None,
+        text_kw: Keywords | None = None,
+    ) -> Self:
         """Draw samples and reconstructions.
 
         Parameters

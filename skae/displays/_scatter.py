@@ -1,12 +1,18 @@
 """LatentScatterDisplay: latent codes in two or three dimensions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.decomposition import KernelPCA
 from sklearn.utils import check_consistent_length, resample
 from sklearn.utils.multiclass import type_of_target
 
 from skae._data.check import as_array, check_flat_array, refuse_sparse
+from skae._types import GivenImageShape, ImageShape, Keywords, RandomState
 from skae.displays._estimators import (
     apply_steps_before,
     as_numpy,
@@ -20,6 +26,14 @@ from skae.displays._images import (
     value_range,
 )
 from skae.displays._style import BLUE, axes_for, class_style, merge_kw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.offsetbox import AnnotationBbox
 
 MAX_CLASSES = 30  # a legend with more entries is unreadable
 
@@ -74,7 +88,22 @@ class LatentScatterDisplay:
     (300, 2)
     """
 
-    def __init__(self, points, y=None, *, title=None, thumbnails=None, image_shape=None):
+    figure_: Figure
+    ax_: Axes
+    points_: list[PathCollection]
+    legend_: Legend | None
+    colorbar_: Colorbar | None
+    thumbnails_: list[AnnotationBbox]
+
+    def __init__(
+        self,
+        points: np.ndarray,
+        y: np.ndarray | None = None,
+        *,
+        title: str | None = None,
+        thumbnails: np.ndarray | None = None,
+        image_shape: ImageShape | None = None,
+    ) -> None:
         self.points = points
         self.y = y
         self.title = title
@@ -84,18 +113,18 @@ class LatentScatterDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        reducer="kernel_pca",
-        n_dimensions=2,
-        max_samples=3000,
-        random_state=None,
-        thumbnails=False,
-        image_shape=None,
-        ax=None,
-    ):
+        reducer: Any = "kernel_pca",
+        n_dimensions: Literal[2, 3] = 2,
+        max_samples: int = 3000,
+        random_state: RandomState = None,
+        thumbnails: bool = False,
+        image_shape: GivenImageShape | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot the latent codes of `X`.
 
         Parameters
@@ -156,20 +185,28 @@ class LatentScatterDisplay:
         if not hasattr(X, "shape"):
             as_array(X)  # refuse what is not a sequence of samples
         check_consistent_length(X)
-        y = check_y(y, len(X), name)
-        X, y = subsample(X, y, max_samples, random_state)
-        codes = as_numpy(autoencoder.transform(apply_steps_before(before, X)))
+        labels = check_y(y, X, name)
+        some, labels = subsample(X, labels, max_samples, random_state)
+        codes = as_numpy(autoencoder.transform(apply_steps_before(before, some)))
         points, title = reduce_codes(codes, reducer, n_dimensions, name)
         if not thumbnails:
-            return cls(points, y, title=title).plot(ax)
-        images, shape = check_flat_array(X, name)
+            return cls(points, labels, title=title).plot(ax)
+        images, shape = check_flat_array(some, name)
         known = autoencoder.image_shape_ if shape is None else shape
         shape = resolve_image_shape(image_shape, known, images.shape[1])
         require_image_shape(shape, name)
-        return cls(points, y, title=title, thumbnails=images, image_shape=shape).plot(ax)
+        display = cls(points, labels, title=title, thumbnails=images, image_shape=shape)
+        return display.plot(ax)
 
     @classmethod
-    def from_predictions(cls, points, y=None, *, title=None, ax=None):
+    def from_predictions(
+        cls,
+        points: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        title: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot latent codes, or other points, with two or three dimensions.
 
         Parameters
@@ -194,12 +231,18 @@ class LatentScatterDisplay:
         ValueError
             If `points` has other dimensions, or `y` has another length.
         """
-        points, _ = check_flat_array(points, cls.__name__, "points")
-        check_dimensions(points, cls.__name__)
-        y = check_y(y, len(points), cls.__name__)
-        return cls(points, y, title=title).plot(ax)
+        checked, _ = check_flat_array(points, cls.__name__, "points")
+        check_dimensions(checked, cls.__name__)
+        labels = check_y(y, checked, cls.__name__)
+        return cls(checked, labels, title=title).plot(ax)
 
-    def plot(self, ax=None, *, scatter_kw=None, legend_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        scatter_kw: Keywords | None = None,
+        legend_kw: Keywords | None = None,
+    ) -> Self:
         """Plot the points.
 
         Parameters
@@ -300,10 +343,11 @@ def subsample(X, y, max_samples, random_state):
     return resample(X, y, **options)
 
 
-def check_y(y, n_samples, name):
+def check_y(y, X, name):
     """Return `y` as an array with one class label or finite number per sample."""
     if y is None:
         return None
+    n_samples = len(X)
     y = as_numpy(y) if hasattr(y, "shape") else np.asarray(y)
     if y.shape != (n_samples,):
         raise ValueError(

@@ -1,9 +1,19 @@
 """LossCurveDisplay: the training and validation loss per epoch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
+from skae._types import Keywords
 from skae.displays._estimators import find_autoencoder
 from skae.displays._style import LINES, axes_for, merge_kw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class LossCurveDisplay:
@@ -49,13 +59,26 @@ class LossCurveDisplay:
     2
     """
 
-    def __init__(self, loss_curve, validation_loss_curve=None, *, name=None):
+    figure_: Figure
+    ax_: Axes
+    line_: Line2D
+    validation_line_: Line2D | None
+
+    def __init__(
+        self,
+        loss_curve: list[float],
+        validation_loss_curve: list[float] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Axes | None = None
+    ) -> Self:
         """Plot the loss curves of a fitted estimator.
 
         Parameters
@@ -86,7 +109,13 @@ class LossCurveDisplay:
             name=type(autoencoder).__name__ if name is None else name,
         ).plot(ax)
 
-    def plot(self, ax=None, *, line_kw=None, validation_kw=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        line_kw: Keywords | None = None,
+        validation_kw: Keywords | None = None,
+    ) -> Self:
         """Plot the loss curves.
 
         Parameters

@@ -5,10 +5,13 @@ Without one, the output only depends on the input.
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from skae._types import LastActivation
+from skae.nn.flows import CouplingFlow
+from skae.nn.linear_path import Standardizer
 from skae.nn.networks import ACTIVATION_RANGES, make_activation
-from skae.nn.noise import noise_like
+from skae.nn.noise import NoiseSource, noise_like
 
 # Standard deviations of latent codes stay within e^-10 and e^10, which float32 can
 # square.
@@ -31,16 +34,19 @@ class Encoder(nn.Module):
         Applied to samples first; None for networks that take samples as they are.
     """
 
-    is_random = False
+    is_random: bool = False
+    standardizer: Standardizer | None
+    activation: nn.Module
+    range: tuple[float, float]
 
-    def __init__(self, body, activation):
+    def __init__(self, body: nn.Module, activation: LastActivation) -> None:
         super().__init__()
         self.standardizer = None
         self.body = body
         self.activation = make_activation(activation)
         self.range = ACTIVATION_RANGES[activation]
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         """Return the latent codes of a batch.
 
         Parameters
@@ -55,7 +61,9 @@ class Encoder(nn.Module):
         """
         return self.activation(self.body(standardized(X, self)))
 
-    def encode(self, X, generator=None):
+    def encode(
+        self, X: Tensor, generator: NoiseSource | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Encode a batch in training.
 
         Parameters
@@ -96,16 +104,18 @@ class GaussianEncoder(nn.Module):
         Applied to samples first; None for networks that take samples as they are.
     """
 
-    is_random = True
+    is_random: bool = True
+    standardizer: Standardizer | None
+    range: tuple[float, float]
 
-    def __init__(self, body, flow=None):
+    def __init__(self, body: nn.Module, flow: CouplingFlow | None = None) -> None:
         super().__init__()
         self.standardizer = None
         self.body = body
         self.flow = flow
         self.range = ACTIVATION_RANGES["identity"]
 
-    def posterior(self, X):
+    def posterior(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return the distributions of the latent codes.
 
         Parameters
@@ -122,11 +132,11 @@ class GaussianEncoder(nn.Module):
         """
         return self._posterior(standardized(X, self))
 
-    def _posterior(self, X):
+    def _posterior(self, X: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.body(X).chunk(2, dim=1)
         return mean, log_variance.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         """Return the means of the latent codes of a batch.
 
         Parameters
@@ -141,7 +151,9 @@ class GaussianEncoder(nn.Module):
         """
         return self.posterior(X)[0]
 
-    def encode(self, X, generator=None):
+    def encode(
+        self, X: Tensor, generator: NoiseSource | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Encode a batch in training.
 
         Parameters
@@ -187,13 +199,16 @@ class Decoder(nn.Module):
         Maps the output of `body` to units of the data; None if it is in these units.
     """
 
-    def __init__(self, body, activation):
+    standardizer: Standardizer | None
+    activation: nn.Module
+
+    def __init__(self, body: nn.Module, activation: LastActivation) -> None:
         super().__init__()
         self.standardizer = None
         self.body = body
         self.activation = make_activation(activation)
 
-    def forward(self, codes):
+    def forward(self, codes: Tensor) -> Tensor:
         """Return the reconstructions for a batch of latent codes.
 
         Parameters
@@ -208,7 +223,7 @@ class Decoder(nn.Module):
         """
         return self.finish(self.body(codes))
 
-    def finish(self, output):
+    def finish(self, output: Tensor) -> Tensor:
         """Return the reconstructions for an output of `body`.
 
         Parameters
@@ -240,18 +255,25 @@ class Autoencoder(nn.Module):
         Called with samples and a generator; returns the samples to encode in training.
     """
 
-    def __init__(self, encoder, decoder, corruption=None):
+    def __init__(
+        self,
+        encoder: Encoder | GaussianEncoder,
+        decoder: Decoder,
+        corruption: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.corruption = corruption
 
     @property
-    def is_random(self):
+    def is_random(self) -> bool:
         """Whether training draws random numbers."""
         return self.corruption is not None or self.encoder.is_random
 
-    def forward(self, X, generator=None):
+    def forward(
+        self, X: Tensor, generator: NoiseSource | None = None
+    ) -> tuple[Tensor, ...]:
         """Return the values from which the loss is computed.
 
         Samples are standardised already if the encoder has a `standardizer`. The values
@@ -284,7 +306,7 @@ class Autoencoder(nn.Module):
             return self.corruption(X, generator)
         return standardizer(self.corruption(standardizer.inverse(X), generator))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: Tensor) -> Tensor:
         """Return the reconstructions of a batch.
 
         Parameters
@@ -300,22 +322,22 @@ class Autoencoder(nn.Module):
         return self.decoder(self.encoder(X))
 
 
-def standardized(X, encoder):
+def standardized(X: Tensor, encoder: Encoder | GaussianEncoder) -> Tensor:
     """Return samples as the body of an encoder takes them."""
     return X if encoder.standardizer is None else encoder.standardizer(X)
 
 
-def squared_errors(X, encoder, decoder):
+def squared_errors(X: Tensor, encoder: nn.Module, decoder: nn.Module) -> Tensor:
     """Return the mean squared reconstruction error of each sample, (batch,)."""
     return (decoder(encoder(X.clone())) - X).square().mean(dim=1)
 
 
-def absolute_errors(X, encoder, decoder):
+def absolute_errors(X: Tensor, encoder: nn.Module, decoder: nn.Module) -> Tensor:
     """Return the mean absolute reconstruction error of each sample, (batch,)."""
     return (decoder(encoder(X.clone())) - X).abs().mean(dim=1)
 
 
-def squared_jacobian(X, encoder):
+def squared_jacobian(X: Tensor, encoder: nn.Module) -> Tensor:
     """Return the squared derivatives of latent codes by samples.
 
     Parameters
@@ -338,7 +360,7 @@ def squared_jacobian(X, encoder):
     return torch.stack(rows, dim=1).square()
 
 
-def posterior_parameters(X, encoder):
+def posterior_parameters(X: Tensor, encoder: GaussianEncoder) -> Tensor:
     """Return means and standard deviations of codes, (batch, 2 * n_components)."""
     mean, log_variance = encoder.posterior(X)
     return torch.cat([mean, (log_variance / 2).exp()], dim=1)

@@ -1,11 +1,15 @@
 """Copies of modules."""
 
 import copy
+from typing import TypeVar
 
 import torch
+from torch import nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
-def copy_module(module):
+def copy_module(module: Module) -> Module:
     """Return a deep copy of a module, even if it holds tensors computed from its weights.
 
     Weight normalization, for example, stores such a tensor. Torch refuses to copy it, so

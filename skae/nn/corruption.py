@@ -1,9 +1,12 @@
 """Corruption of the input during training, for denoising autoencoders."""
 
-import torch
-from torch import nn
+from collections.abc import Callable
 
-from skae.nn.noise import noise_like
+import torch
+from torch import Tensor, nn
+
+from skae._types import Noise
+from skae.nn.noise import NoiseSource, noise_like
 
 
 class GaussianCorruption(nn.Module):
@@ -15,11 +18,11 @@ class GaussianCorruption(nn.Module):
         Standard deviation of the noise, in units of the data.
     """
 
-    def __init__(self, level):
+    def __init__(self, level: float) -> None:
         super().__init__()
         self.level = level
 
-    def forward(self, X, generator):
+    def forward(self, X: Tensor, generator: NoiseSource) -> Tensor:
         noise = noise_like(torch.randn, X, generator)
         return torch.add(X, noise, alpha=self.level)
 
@@ -33,19 +36,22 @@ class MaskingCorruption(nn.Module):
         Probability of each element to be set to 0.
     """
 
-    def __init__(self, level):
+    def __init__(self, level: float) -> None:
         super().__init__()
         self.level = level
 
-    def forward(self, X, generator):
+    def forward(self, X: Tensor, generator: NoiseSource) -> Tensor:
         drawn = noise_like(torch.rand, X, generator)
         return X * (drawn >= self.level)
 
 
-CORRUPTIONS = {"gaussian": GaussianCorruption, "masking": MaskingCorruption}
+CORRUPTIONS: dict[Noise, Callable[[float], nn.Module]] = {
+    "gaussian": GaussianCorruption,
+    "masking": MaskingCorruption,
+}
 
 
-def make_corruption(noise, noise_level):
+def make_corruption(noise: Noise | None, noise_level: float) -> nn.Module | None:
     """Return the module for the parameters `noise` and `noise_level`, or None.
 
     Raises

@@ -1,7 +1,9 @@
 """CouplingFlow: an invertible network between latent codes and base variables."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 # A coupling layer scales by factors from e^-2 to e^2.
 MAX_LOG_SCALE = 2.0
@@ -42,7 +44,10 @@ class CouplingFlow(nn.Module):
     True
     """
 
-    def __init__(self, n_components, n_layers, hidden_size):
+    sizes: dict[str, int]
+    layers: Any  # a ModuleList of AffineCoupling
+
+    def __init__(self, n_components: int, n_layers: int, hidden_size: int) -> None:
         super().__init__()
         if n_components < 2:
             raise ValueError(
@@ -60,7 +65,7 @@ class CouplingFlow(nn.Module):
             AffineCoupling(n_components, hidden_size) for _ in range(n_layers)
         )
 
-    def forward(self, codes):
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Map latent codes to base variables.
 
         Parameters
@@ -82,7 +87,7 @@ class CouplingFlow(nn.Module):
             log_volume = log_volume + log_scale.sum(dim=1)
         return base, log_volume
 
-    def inverse(self, base):
+    def inverse(self, base: Tensor) -> Tensor:
         """Map base variables to latent codes.
 
         Parameters
@@ -115,7 +120,12 @@ class AffineCoupling(nn.Module):
         scales and shifts.
     """
 
-    def __init__(self, n_components, hidden_size):
+    order: Tensor
+    order_back: Tensor
+    sizes: list[int]
+    network: nn.Sequential
+
+    def __init__(self, n_components: int, hidden_size: int) -> None:
         super().__init__()
         order = torch.randperm(n_components)
         self.register_buffer("order", order)
@@ -129,17 +139,17 @@ class AffineCoupling(nn.Module):
             nn.Linear(hidden_size, 2 * self.sizes[0]),
         )
         # The layer starts without scaling and shifting.
-        nn.init.zeros_(self.network[-1].weight)
-        nn.init.zeros_(self.network[-1].bias)
+        for weights in self.network[-1].parameters():
+            nn.init.zeros_(weights)
 
-    def forward(self, values):
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return the transformed values, and the log-scales, (batch, n_transformed)."""
         changed, kept = values.index_select(1, self.order).split(self.sizes, dim=1)
         log_scale, shift = self._scale_and_shift(kept)
         changed = changed * log_scale.exp() + shift
         return torch.cat([changed, kept], dim=1), log_scale
 
-    def inverse(self, values):
+    def inverse(self, values: Tensor) -> Tensor:
         """Return the values that `forward` transforms to these."""
         changed, kept = values.split(self.sizes, dim=1)
         log_scale, shift = self._scale_and_shift(kept)

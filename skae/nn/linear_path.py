@@ -5,10 +5,16 @@ columns, which keeps the meaning of the squared error.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from skae._types import LastActivation
+
+if TYPE_CHECKING:
+    from skae.nn.autoencoder import Autoencoder
 
 # The smallest scale that float32 can divide by.
 MIN_SCALE = 1e-30
@@ -24,7 +30,7 @@ SIGMOID_SLOPE = 6.0
 # Latent activations start as near to a line as their range allows. From a variable t of
 # variance 1, they compute activation(gain * t + shift), which is near (t - center) /
 # slope.
-LATENT_LINES = {
+LATENT_LINES: dict[LastActivation, tuple[float, float, float, float]] = {
     "identity": (1.0, 0.0, 1.0, 0.0),
     "relu": (1.0, 2.0, 1.0, -2.0),
     "tanh": (0.5, 0.0, 2.0, 0.0),
@@ -66,7 +72,7 @@ class PrincipalAxes:
     stds: np.ndarray
     noise_variance: float
 
-    def padded(self, n_components):
+    def padded(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         """Return axes and standard deviations for a number of components.
 
         Missing axes are zero, with the least standard deviation of the others.
@@ -90,28 +96,32 @@ class Standardizer(nn.Module):
     scale : tensor of shape ()
     """
 
-    def __init__(self, mean, mean_rest, scale):
+    mean: Tensor
+    mean_rest: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, mean_rest: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("mean_rest", mean_rest)
         self.register_buffer("scale", scale)
 
     @classmethod
-    def of(cls, mean, scale):
+    def of(cls, mean: np.ndarray, scale: float) -> Self:
         """Return the module for means, an ndarray, and a scale, a float."""
-        mean = torch.tensor(mean, dtype=torch.float64, device="cpu")
-        scale = torch.tensor(max(scale, MIN_SCALE), dtype=torch.float32, device="cpu")
-        return cls(mean.float(), (mean - mean.float()).float(), scale)
+        means = torch.tensor(mean, dtype=torch.float64, device="cpu")
+        divisor = torch.tensor(max(scale, MIN_SCALE), dtype=torch.float32, device="cpu")
+        return cls(means.float(), (means - means.float()).float(), divisor)
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         """Standardise samples."""
         return ((X - self.mean) - self.mean_rest) / self.scale
 
-    def inverse(self, X):
+    def inverse(self, X: Tensor) -> Tensor:
         """Map standardised samples back to units of the data."""
         return torch.addcmul(self.mean_rest, X, self.scale) + self.mean
 
-    def to_float32(self, array):
+    def to_float32(self, array: np.ndarray) -> np.ndarray:
         """Standardise a NumPy array in float64; return it in float32."""
         mean = self.mean.cpu().numpy().astype(np.float64) + self.mean_rest.cpu().numpy()
         return ((array - mean) / float(self.scale)).astype(np.float32)
@@ -138,14 +148,23 @@ class EncoderPath(nn.Module):
         Initial log-variances of a variational encoder, to which the network adds.
     """
 
-    def __init__(self, linear, network, scales, log_variances=None):
+    scales: Tensor
+    log_variances: Tensor | None
+
+    def __init__(
+        self,
+        linear: LinearPath,
+        network: nn.Module,
+        scales: Tensor,
+        log_variances: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.linear = linear
         self.network = network
         self.register_buffer("scales", scales)
         self.register_buffer("log_variances", log_variances)
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         linear = self.linear(X)
         added = self.network(X.clone())  # a network may change its input
         if self.log_variances is None:
@@ -167,13 +186,15 @@ class DecoderPath(nn.Module):
     scales : tensor of shape (n_components,)
     """
 
-    def __init__(self, linear, network, scales):
+    scales: Tensor
+
+    def __init__(self, linear: LinearPath, network: nn.Module, scales: Tensor) -> None:
         super().__init__()
         self.linear = linear
         self.network = network
         self.register_buffer("scales", scales)
 
-    def forward(self, codes):
+    def forward(self, codes: Tensor) -> Tensor:
         linear = self.linear(codes * self.scales)
         return linear + self.network(codes.clone())  # a network may change its input
 
@@ -188,17 +209,24 @@ class Gain(nn.Module):
     n_outputs : int
     """
 
-    def __init__(self, n_outputs):
+    weight: nn.Parameter
+
+    def __init__(self, n_outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(n_outputs))
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         return X * self.weight
 
 
 def add_linear_path(
-    module, start, n_components, latent_activation, output_activation, noise=None
-):
+    module: "Autoencoder",
+    start: PrincipalAxes,
+    n_components: int,
+    latent_activation: LastActivation,
+    output_activation: LastActivation,
+    noise: np.ndarray | None = None,
+) -> None:
     """Make an autoencoder start at PCA: change its encoder and decoder in place.
 
     Parameters
@@ -237,7 +265,13 @@ def add_linear_path(
     )
 
 
-def add_empty_path(module, n_features, n_components, output_activation, gains):
+def add_empty_path(
+    module: "Autoencoder",
+    n_features: int,
+    n_components: int,
+    output_activation: LastActivation,
+    gains: tuple[bool, bool],
+) -> None:
     """Add the modules of a linear path, on the meta device, to take saved weights.
 
     Parameters
@@ -281,15 +315,16 @@ def add_empty_path(module, n_features, n_components, output_activation, gains):
     )
 
 
-def has_gains(module):
+def has_gains(module: "Autoencoder") -> tuple[bool, bool]:
     """Return whether a `Gain` follows the encoder's and the decoder's network."""
-    networks = (
-        getattr(part.body, "network", None) for part in (module.encoder, module.decoder)
-    )
-    return tuple(
-        isinstance(part, nn.Sequential) and len(part) > 0 and isinstance(part[-1], Gain)
-        for part in networks
-    )
+    return _has_gain(module.encoder.body), _has_gain(module.decoder.body)
+
+
+def _has_gain(body):
+    network = getattr(body, "network", None)
+    if not isinstance(network, nn.Sequential):
+        return False
+    return len(network) > 0 and isinstance(network[-1], Gain)
 
 
 def _output_line(activation, mean, scale):

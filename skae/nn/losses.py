@@ -1,28 +1,38 @@
 """Losses for training."""
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from skae._types import LastActivation, LearnedScale, Loss, Penalty
 from skae.nn.networks import make_activation
 
-LOSSES = {
+LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
     "squared_error": functional.mse_loss,
     "absolute_error": functional.l1_loss,
     "huber": functional.huber_loss,
     "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
 }
 
-LATENT_PENALTIES = {"l1": torch.abs, "l2": torch.square}
+LATENT_PENALTIES: dict[Penalty, Callable[[Tensor], Tensor]] = {
+    "l1": torch.abs,
+    "l2": torch.square,
+}
 
 # Lower bound of the variance that `LearnedScaleLoss` estimates, as a share of the data's.
 MIN_VARIANCE_RATIO = 1e-6
 
 
 # The power of the units of the data in each loss.
-POWERS = {"squared_error": 2, "absolute_error": 1, "huber": 2, "binary_cross_entropy": 0}
+POWERS: dict[Loss, int] = {
+    "squared_error": 2,
+    "absolute_error": 1,
+    "huber": 2,
+    "binary_cross_entropy": 0,
+}
 
 
 class ReconstructionLoss(nn.Module):
@@ -38,7 +48,11 @@ class ReconstructionLoss(nn.Module):
         "sigmoid".
     """
 
-    def __init__(self, loss, output_activation):
+    error: Callable[[Tensor, Tensor], Tensor]
+    power: int
+    activation: nn.Module
+
+    def __init__(self, loss: Loss, output_activation: LastActivation) -> None:
         super().__init__()
         self.error = LOSSES[loss]
         self.power = POWERS[loss]
@@ -47,12 +61,12 @@ class ReconstructionLoss(nn.Module):
             "identity" if takes_logits else output_activation
         )
 
-    def forward(self, outputs, X):
+    def forward(self, outputs: Sequence[Tensor], X: Tensor) -> Tensor:
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         raw, *_ = outputs
         return self.error(self.activation(raw), X)
 
-    def in_units(self, loss, scale):
+    def in_units(self, loss: float, scale: float) -> float:
         """Return the loss in units of the data for that of data divided by `scale`."""
         return loss * scale**self.power
 
@@ -81,13 +95,19 @@ class LearnedScaleLoss(nn.Module):
         mean error of this one. None if one process has the whole batch.
     """
 
-    def __init__(self, likelihood, output_activation):
+    is_gaussian: bool
+    activation: nn.Module
+    gather: Callable[[Tensor], Tensor] | None
+
+    def __init__(
+        self, likelihood: LearnedScale, output_activation: LastActivation
+    ) -> None:
         super().__init__()
         self.is_gaussian = likelihood == "gaussian"
         self.activation = make_activation(output_activation)
         self.gather = None
 
-    def forward(self, outputs, X):
+    def forward(self, outputs: Sequence[Tensor], X: Tensor) -> Tensor:
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         y = self.activation(outputs[0])
         error = (functional.mse_loss if self.is_gaussian else functional.l1_loss)(y, X)
@@ -96,7 +116,7 @@ class LearnedScaleLoss(nn.Module):
         # The gradient of the logarithm is that of the own part of the error.
         return self._loss(scale) + (error - error.detach()) / scale / power
 
-    def with_gradient(self, y, X):
+    def with_gradient(self, y: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of reconstructions, and its gradient by them.
 
         Parameters
@@ -135,7 +155,7 @@ class LearnedScaleLoss(nn.Module):
         variance = (weights * (variances + (means - mean).square())).sum()
         return (weights * errors).sum().to(X.dtype), variance.to(X.dtype)
 
-    def in_units(self, loss, scale):
+    def in_units(self, loss: float, scale: float) -> float:
         """Return the loss in units of the data for that of data divided by `scale`."""
         return loss + math.log(scale)
 
@@ -149,12 +169,14 @@ class LatentPenalty(nn.Module):
     weight : float
     """
 
-    def __init__(self, penalty, weight):
+    size: Callable[[Tensor], Tensor]
+
+    def __init__(self, penalty: Penalty, weight: float) -> None:
         super().__init__()
         self.size = LATENT_PENALTIES[penalty]
         self.weight = weight
 
-    def forward(self, outputs):
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         _, codes, *_ = outputs
         return self.weight * self.size(codes).mean()
 
@@ -171,11 +193,13 @@ class PriorDivergence(nn.Module):
         divergence is divided by their number.
     """
 
-    def __init__(self, beta, n_features):
+    weight: float
+
+    def __init__(self, beta: float, n_features: int) -> None:
         super().__init__()
         self.weight = beta / n_features
 
-    def forward(self, outputs):
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return (mean² + variance - 1 - log-variance) / 2 (Kingma and Welling 2014)."""
         _, _, mean, log_variance = outputs
         divergences = mean.square() + log_variance.exp() - 1 - log_variance
@@ -189,7 +213,7 @@ class FlowPriorDivergence(PriorDivergence):
     log q replaced by its expectation.
     """
 
-    def forward(self, outputs):
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return (base² - 1 - log-variance) / 2 - log-volume, with the flow's output."""
         _, _, base, log_variance, log_volume = outputs
         divergences = (base.square() - 1 - log_variance).sum(dim=1) / 2 - log_volume
@@ -207,23 +231,29 @@ class CombinedLoss(nn.Module):
         Each is called with the outputs of `Autoencoder.forward`.
     """
 
-    def __init__(self, reconstruction, terms):
+    def __init__(
+        self,
+        reconstruction: ReconstructionLoss | LearnedScaleLoss,
+        terms: Iterable[nn.Module],
+    ) -> None:
         super().__init__()
         self.reconstruction = reconstruction
         self.terms = nn.ModuleList(terms)
 
-    def forward(self, outputs, X):
+    def forward(self, outputs: Sequence[Tensor], X: Tensor) -> Tensor:
         """Return the loss for the outputs of `Autoencoder.forward` and the target."""
         loss = self.reconstruction(outputs, X)
         for term in self.terms:
             loss = loss + term(outputs)
         return loss
 
-    def in_units(self, loss, scale):
+    def in_units(self, loss: float, scale: float) -> float:
         """Return the loss in units of the data for that of data divided by `scale`."""
         return self.reconstruction.in_units(loss, scale)
 
 
-def combine_losses(reconstruction, terms):
+def combine_losses(
+    reconstruction: ReconstructionLoss | LearnedScaleLoss, terms: Sequence[nn.Module]
+) -> ReconstructionLoss | LearnedScaleLoss | CombinedLoss:
     """Return the reconstruction loss, with terms for the latent codes if any."""
     return CombinedLoss(reconstruction, terms) if terms else reconstruction

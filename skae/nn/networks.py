@@ -6,13 +6,16 @@ as the cross-entropy take the values before it.
 
 import itertools
 import math
-import numbers
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-ACTIVATIONS = {
+from skae._types import Activation, ImageShape, LastActivation, Pooling, Upsampling
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "identity": nn.Identity,
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -24,22 +27,27 @@ ACTIVATIONS = {
 }
 
 # A monotone activation commutes with maximum pooling, and is cheaper after it.
-MONOTONE_ACTIVATIONS = {"identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid"}
+MONOTONE_ACTIVATIONS: set[Activation] = {
+    *("identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid"),
+}
 
 # The ranges of the activations that can end a network.
-ACTIVATION_RANGES = {
+ACTIVATION_RANGES: dict[LastActivation, tuple[float, float]] = {
     "identity": (-math.inf, math.inf),
     "relu": (0.0, math.inf),
     "tanh": (-1.0, 1.0),
     "sigmoid": (0.0, 1.0),
 }
 
-POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+POOLINGS: dict[Pooling, Callable[..., nn.Module]] = {
+    "max": nn.MaxPool2d,
+    "average": nn.AvgPool2d,
+}
 
-UPSAMPLINGS = ("nearest", "transpose")
+UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 
 
-def make_activation(name):
+def make_activation(name: Activation) -> nn.Module:
     """Return the module of an activation.
 
     Raises
@@ -56,14 +64,14 @@ def make_activation(name):
 # Fully connected networks -------------------------------------------------------------
 
 
-def layer_sizes(sizes):
+def layer_sizes(sizes: int | Iterable[int]) -> tuple[int, ...]:
     """Return sizes of layers as a tuple of int: a number means one layer."""
-    if isinstance(sizes, numbers.Integral):
-        return (int(sizes),)
-    return tuple(int(size) for size in sizes)
+    if isinstance(sizes, Iterable):
+        return tuple(int(size) for size in sizes)
+    return (int(sizes),)
 
 
-def dense_layers(sizes, activation):
+def dense_layers(sizes: Sequence[int], activation: Activation) -> nn.Sequential:
     """Build fully connected layers from ``sizes[0]`` to ``sizes[-1]`` units.
 
     Parameters
@@ -78,7 +86,7 @@ def dense_layers(sizes, activation):
     torch.nn.Sequential
         Maps (batch, ``sizes[0]``) to (batch, ``sizes[-1]``).
     """
-    layers = []
+    layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), make_activation(activation)]
     return nn.Sequential(*layers[:-1])
@@ -96,10 +104,10 @@ class Images(nn.Unflatten):
         (channels, height, width)
     """
 
-    def __init__(self, image_shape):
-        super().__init__(1, image_shape)
+    def __init__(self, image_shape: Sequence[int]) -> None:
+        super().__init__(1, tuple(image_shape))
 
-    def forward(self, X):
+    def forward(self, X: Tensor) -> Tensor:
         images = super().forward(X)  # (batch, channels, height, width)
         return images.to(memory_format=torch.channels_last)
 
@@ -113,15 +121,17 @@ class Crop(nn.Module):
         (height, width)
     """
 
-    def __init__(self, size):
+    size: tuple[int, ...]
+
+    def __init__(self, size: Sequence[int]) -> None:
         super().__init__()
         self.size = tuple(size)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         height, width = self.size
         return images[..., :height, :width]
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"size={self.size}"
 
 
@@ -141,18 +151,24 @@ class UpsampleConv2d(nn.Conv2d):
         Factors of the height and the width.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, scale_factor):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, int],
+        scale_factor: tuple[int, int],
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_size)
         self.scale_factor = scale_factor
 
-    def transposed_kernel(self):
+    def transposed_kernel(self) -> Tensor:
         """Return the kernel of the transposed convolution, (in, out, height, width)."""
         kernel = self.weight
         for dim, factor in ((2, self.scale_factor[0]), (3, self.scale_factor[1])):
             kernel = _convolved_with_box(kernel, dim, factor)
         return kernel.flip(2, 3).transpose(0, 1)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         return functional.conv_transpose2d(
             images,
             self.transposed_kernel(),
@@ -161,7 +177,7 @@ class UpsampleConv2d(nn.Conv2d):
             padding=[side // 2 for side in self.kernel_size],
         )
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{super().extra_repr()}, scale_factor={self.scale_factor}"
 
 
@@ -183,16 +199,21 @@ class ContiguousConvTranspose2d(nn.ConvTranspose2d):
     with its plain form.
     """
 
-    def forward(self, images):
-        return super().forward(images.contiguous())
+    def forward(self, images: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(images.contiguous(), output_size)
 
 
 # Convolutional networks ---------------------------------------------------------------
 
 
 def conv_encoder(
-    image_shape, conv_channels, kernel_size, pooling, dense_sizes, activation
-):
+    image_shape: ImageShape,
+    conv_channels: Sequence[int],
+    kernel_size: int,
+    pooling: Pooling,
+    dense_sizes: Sequence[int],
+    activation: Activation,
+) -> nn.Sequential:
     """Build an encoder: convolutions, each followed by pooling, and dense layers.
 
     Parameters
@@ -216,7 +237,9 @@ def conv_encoder(
         Maps flat samples (batch, channels * height * width) to the output.
     """
     channels, *size = image_shape
-    layers = [Images((channels, *size))]  # (batch, channels, height, width)
+    layers: list[nn.Module] = [
+        Images((channels, *size))
+    ]  # (batch, channels, height, width)
     for n_out in conv_channels:
         layers += _same_convolution(channels, n_out, kernel_size, size)
         layers += _pool_and_activate(pooling, activation, _pooling_window(size))
@@ -227,8 +250,13 @@ def conv_encoder(
 
 
 def conv_decoder(
-    image_shape, conv_channels, kernel_size, upsampling, dense_sizes, activation
-):
+    image_shape: ImageShape,
+    conv_channels: Sequence[int],
+    kernel_size: int,
+    upsampling: Upsampling,
+    dense_sizes: Sequence[int],
+    activation: Activation,
+) -> nn.Sequential:
     """Build a decoder that mirrors `conv_encoder`.
 
     Where the encoder halves an image, the decoder doubles it, and crops it if the size

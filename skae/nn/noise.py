@@ -1,5 +1,11 @@
 """Random numbers for the samples of a batch."""
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
 
 class PartOfNoise:
     """Random numbers for the part of each batch that a process has.
@@ -13,18 +19,24 @@ class PartOfNoise:
         Its attribute `part` is the part of the present batch.
     """
 
-    def __init__(self, generator, batches):
+    def __init__(self, generator: torch.Generator, batches: Any) -> None:
         self.generator = generator
         self.batches = batches
 
-    def draw(self, function, like):
+    def draw(self, function: Callable[..., Tensor], like: Tensor) -> Tensor:
         """Draw numbers as `noise_like` does."""
         n_batch, _, positions = self.batches.part
         shape = (n_batch, *like.shape[1:])
         return _drawn(function, shape, self.generator, like)[positions]
 
 
-def noise_like(function, like, generator):
+# Where a module draws from in training.
+NoiseSource: TypeAlias = torch.Generator | PartOfNoise
+
+
+def noise_like(
+    function: Callable[..., Tensor], like: Tensor, generator: NoiseSource
+) -> Tensor:
     """Draw random numbers in the shape, on the device and of the type of a batch.
 
     Parameters

@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import functools
 import weakref
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +18,7 @@ from skae.nn.linear_path import LinearPath, Standardizer
 NO_LAYERS = nn.Identity | nn.Sequential | nn.ModuleList | nn.ModuleDict | Standardizer
 
 # Descriptions of modules, with the names and shapes of the weights they are valid for.
-_described = weakref.WeakKeyDictionary()
+_described: weakref.WeakKeyDictionary[nn.Module, Any] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Layer:
     is_beside: bool = False
 
 
-def describe(estimator):
+def describe(estimator: Any) -> tuple[list[Layer], list[Layer]]:
     """Return the layers of a fitted autoencoder, in the order of the forward pass.
 
     The linear map beside a network comes after it. Parts with parameters that are not
@@ -70,7 +72,7 @@ def describe(estimator):
     weights = [(name, weight.shape) for name, weight in module.named_parameters()]
     known, layers = _described.get(module, (None, None))
     if known != weights:
-        counted = set()
+        counted: set[int] = set()
         layers = (
             _layers(estimator.encoder_, estimator.n_features_in_, counted),
             _layers(estimator.decoder_, _n_components(estimator), counted),
@@ -79,12 +81,12 @@ def describe(estimator):
     return layers
 
 
-def count_parameters(module):
+def count_parameters(module: nn.Module) -> int:
     """Return the number of parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def output_shapes(layers):
+def output_shapes(layers: Iterable[Layer]) -> list[tuple[int, ...]]:
     """Return the output shapes of a network's layers that have parameters."""
     weighted = (layer for layer in layers if layer.n_parameters or layer.is_shared)
     return [
@@ -94,12 +96,12 @@ def output_shapes(layers):
     ]
 
 
-def shape_text(shape):
+def shape_text(shape: tuple[int, ...] | None) -> str:
     """Return a shape as text, such as "16 x 28 x 28"."""
     return "" if shape is None else " x ".join(map(str, shape))
 
 
-def table(estimator):
+def table(estimator: Any) -> str:
     """Return the layers of a fitted autoencoder as a table, a str."""
     encoder, decoder = describe(estimator)
     total = count_parameters(estimator.module_)

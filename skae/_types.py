@@ -1,0 +1,48 @@
+"""Types for annotations: the choices of parameters, each written once, and aliases."""
+
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+
+# Choices ------------------------------------------------------------------------------
+
+Activation = Literal[
+    "identity", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"
+]
+LastActivation = Literal["identity", "relu", "tanh", "sigmoid"]
+Loss = Literal["squared_error", "absolute_error", "huber", "binary_cross_entropy"]
+LearnedScale = Literal["gaussian", "laplace"]
+Noise = Literal["gaussian", "masking"]
+Penalty = Literal["l1", "l2"]
+Pooling = Literal["max", "average"]
+Upsampling = Literal["nearest", "transpose"]
+OnnxPart = Literal["encoder", "decoder", "reconstruction", "score_samples"]
+PlotKind = Literal["auto", "images", "signals", "parity"]
+ImageData = Literal["mnist", "fashion-mnist", "kmnist", "cifar-10", "svhn"]
+Subset = Literal["train", "test"]
+
+# Values -------------------------------------------------------------------------------
+
+RandomState: TypeAlias = int | np.random.RandomState | None
+
+# (channels, height, width).
+ImageShape: TypeAlias = tuple[int, int, int]
+
+# What users give: (height, width) or (channels, height, width).
+GivenImageShape: TypeAlias = tuple[int, int] | tuple[int, int, int]
+
+# Keyword arguments of a function of matplotlib.
+Keywords: TypeAlias = dict[str, Any]
+
+# None in rare cases only, so that a type checker does not ask to test for it.
+MaybeNone: TypeAlias = Any
+
+
+class Density(Protocol):
+    """What a density of latent codes needs, such as a mixture of scikit-learn."""
+
+    def fit(self, X: Any, /) -> Any:
+        """Fit the density to latent codes."""
+
+    def sample(self, n_samples: int, /) -> Any:
+        """Draw latent codes."""
