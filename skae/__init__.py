@@ -1,6 +1,7 @@
 """Autoencoders with the scikit-learn API, built on PyTorch and skorch."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from skae import densities, exceptions, nn
 from skae._base import BaseAutoencoder
@@ -24,6 +25,15 @@ _publish(
 
 # Estimators do without these, so that the workers of a search start without them.
 _LOADED_AT_FIRST_USE = {"callbacks", "datasets", "displays", "metrics", "saving"}
+if TYPE_CHECKING:
+    from skae import callbacks, datasets, displays, metrics, saving
+else:
+
+    def __getattr__(name):
+        if name in _LOADED_AT_FIRST_USE:
+            return importlib.import_module(f"skae.{name}")
+        raise AttributeError(f"module 'skae' has no attribute {name!r}")
+
 
 __all__ = [
     "TRUSTED_TYPES",
@@ -45,11 +55,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in _LOADED_AT_FIRST_USE:
-        return importlib.import_module(f"skae.{name}")
-    raise AttributeError(f"module 'skae' has no attribute {name!r}")
-
-
-def __dir__():
+def __dir__() -> list[str]:
     return [*__all__, "__version__"]

@@ -60,6 +60,14 @@ from skae._training.distributed import joined
 from skae._training.inference import run_in_chunks
 from skae._training.net import AutoencoderNet
 from skae._training.threads import SMALL_DATA, one_thread
+from skae._types import (
+    Density,
+    DensityName,
+    ImageShape,
+    LastActivation,
+    MaybeNone,
+    RandomState,
+)
 from skae._validation import (
     MAX_SIZE,
     check_parameters,
@@ -75,6 +83,7 @@ from skae.nn.autoencoder import (
     Autoencoder,
     Decoder,
     Encoder,
+    GaussianEncoder,
     absolute_errors,
     squared_errors,
     squared_jacobian,
@@ -153,7 +162,20 @@ class BaseAutoencoder(
 
     _doc_link_module, _doc_link_template = "skae", PAGE
 
-    _group = None  # during a fit, the processes that train together
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_components_: int
+    n_iter_: int
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
+    density_: Any  # its class depends on `latent_density`
+    explained_variance_ratio_: float | MaybeNone
+    held_out_explained_variance_ratio_: float | None
+    output_activation_: LastActivation
+    image_shape_: ImageShape | None
+    device_: str
+
+    _group: Any = None  # during a fit, the processes that train together
 
     # Fitting ----------------------------------------------------------------------
 
@@ -403,7 +425,7 @@ class BaseAutoencoder(
             self._warn_about_reconstruction(axes)
         return self._fit_to_codes(rows, return_codes=return_codes, warn=not partial)
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         """Return an unfitted clone, with copies of the callbacks as in a fit.
 
         scikit-learn would deep-copy all that a callback holds: what it tells a copy of a
@@ -412,7 +434,7 @@ class BaseAutoencoder(
         if not callbacks.is_callback_list(self.callbacks):
             return super().__sklearn_clone__()
         bare = object.__new__(type(self))
-        vars(bare).update(vars(self), callbacks=None)
+        bare.__dict__.update(vars(self), callbacks=None)
         cloned = super(BaseAutoencoder, bare).__sklearn_clone__()
         cloned.callbacks = callbacks.clone_callbacks(self.callbacks)
         return cloned
@@ -780,7 +802,7 @@ class BaseAutoencoder(
     # Hooks for subclasses ---------------------------------------------------------
 
     # Whether training samples are encoded even if no density is fitted.
-    _needs_codes = False
+    _needs_codes: bool = False
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         """Return the encoder and the decoder, without their last activations.
@@ -937,23 +959,23 @@ class BaseAutoencoder(
         return self._net.module_
 
     @property
-    def encoder_(self) -> nn.Module:
+    def encoder_(self) -> Encoder | GaussianEncoder:
         """Module from flat samples (batch, n_features) to codes (batch, n_components)."""
         return self.module_.encoder
 
     @property
-    def decoder_(self) -> nn.Module:
+    def decoder_(self) -> Decoder:
         """Module from codes (batch, n_components) to flat samples (batch, n_features)."""
         return self.module_.decoder
 
     @property
-    def noise_variance_(self) -> np.ndarray | None:
+    def noise_variance_(self) -> np.ndarray | MaybeNone:
         """Variance of the reconstruction errors in each column."""
         check_is_fitted(self)
         return None if self._noise_variance is None else np.array(self._noise_variance)
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """Record of the training by skorch, by epoch."""
         check_is_fitted(self)
         return self._net.history
@@ -1136,7 +1158,9 @@ class BaseAutoencoder(
 
     # Generating -------------------------------------------------------------------
 
-    def fit_density(self, X: ArrayLike, latent_density: Any = None) -> Self:
+    def fit_density(
+        self, X: ArrayLike, latent_density: DensityName | Density | None = None
+    ) -> Self:
         """Fit a density to the latent codes of `X`, without changing the networks.
 
         Parameters
@@ -1185,7 +1209,7 @@ class BaseAutoencoder(
         self,
         n_samples: int = 1,
         *,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
     ) -> np.ndarray:
         """Generate samples: draw latent codes from `density_` and decode them.
 
@@ -1223,7 +1247,7 @@ class BaseAutoencoder(
         self,
         n_samples: int = 1,
         *,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
     ) -> np.ndarray:
         """Draw latent codes from `density_`: those that `sample` decodes.
 
@@ -1421,7 +1445,7 @@ class BaseAutoencoder(
         low, high = self.encoder_.range
         return codes.clip(low, high).astype(np.float32, order="C"), rng
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True

@@ -2,22 +2,37 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
-import numpy as np
 import torch
 from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae._data.check import looks_channels_last
 from skae._docstrings import document
+from skae._types import (
+    Activation,
+    Auto,
+    Density,
+    DensityName,
+    Init,
+    LastActivation,
+    Likelihood,
+    Loss,
+    Noise,
+    Optimizer,
+    Penalty,
+    Pooling,
+    Precision,
+    RandomState,
+    Schedule,
+    Upsampling,
+)
 from skae._validation import integers, one_of, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.exceptions import ImageShapeWarning, warn
 from skae.nn.networks import (
-    POOLINGS,
-    UPSAMPLINGS,
     conv_decoder,
     conv_encoder,
     layer_sizes,
@@ -27,8 +42,8 @@ CONV_RULES = {
     "image_shape": only(None) | integers(1, lengths=(2, 3)),
     "conv_channels": size() | integers(1),
     "kernel_size": size(),
-    "pooling": one_of(*POOLINGS),
-    "upsampling": one_of(*UPSAMPLINGS),
+    "pooling": one_of(*get_args(Pooling)),
+    "upsampling": one_of(*get_args(Upsampling)),
     "hidden_layer_sizes": size() | integers(1),
 }
 
@@ -185,27 +200,27 @@ class ConvAutoencoder(BaseAutoencoder):
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
-        max_epochs: int | str = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
         hidden_layer_sizes: int | Sequence[int] = (512,),
         kernel_size: int = 3,
-        pooling: str = "max",
-        upsampling: str = "nearest",
-        init: str = "pca",
-        activation: str = "relu",
-        latent_activation: str = "identity",
-        output_activation: str = "auto",
-        loss: str = "squared_error",
-        noise: str | None = None,
+        pooling: Pooling = "max",
+        upsampling: Upsampling = "nearest",
+        init: Init = "pca",
+        activation: Activation = "relu",
+        latent_activation: LastActivation = "identity",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Loss = "squared_error",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -216,7 +231,7 @@ class ConvAutoencoder(BaseAutoencoder):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
@@ -338,28 +353,28 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         *,
         image_shape: Sequence[int] | None = None,
         conv_channels: int | Sequence[int] = (16, 32),
-        max_epochs: int | str = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
         hidden_layer_sizes: int | Sequence[int] = (512,),
         kernel_size: int = 3,
-        pooling: str = "max",
-        upsampling: str = "nearest",
-        init: str = "pca",
-        activation: str = "relu",
-        output_activation: str = "auto",
-        loss: str = "gaussian",
+        pooling: Pooling = "max",
+        upsampling: Upsampling = "nearest",
+        init: Init = "pca",
+        activation: Activation = "relu",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Likelihood = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int | str = "auto",
-        noise: str | None = None,
+        n_flow_layers: int | Auto = "auto",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -370,7 +385,7 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:

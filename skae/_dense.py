@@ -2,15 +2,30 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from skae._base import BaseAutoencoder
 from skae._docstrings import document
+from skae._types import (
+    Activation,
+    Auto,
+    Density,
+    DensityName,
+    Init,
+    LastActivation,
+    Likelihood,
+    Loss,
+    Noise,
+    Optimizer,
+    Penalty,
+    Precision,
+    RandomState,
+    Schedule,
+)
 from skae._validation import integers, one_of, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.nn.networks import dense_layers, layer_sizes
@@ -132,31 +147,33 @@ class DenseAutoencoder(BaseAutoencoder):
     (1797, 64)
     """
 
+    hidden_layer_sizes_: tuple[int, ...]
+
     _parameter_rules = BaseAutoencoder._parameter_rules | DENSE_RULES
 
     def __init__(
         self,
         n_components: int | float | None = 32,
         *,
-        hidden_layer_sizes: int | Sequence[int] | str = "auto",
-        max_epochs: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] | Auto = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
-        init: str = "pca",
-        activation: str = "relu",
-        latent_activation: str = "identity",
-        output_activation: str = "auto",
-        loss: str = "squared_error",
-        noise: str | None = None,
+        init: Init = "pca",
+        activation: Activation = "relu",
+        latent_activation: LastActivation = "identity",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Loss = "squared_error",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -167,7 +184,7 @@ class DenseAutoencoder(BaseAutoencoder):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
@@ -270,32 +287,34 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     (1797, 8)
     """
 
+    hidden_layer_sizes_: tuple[int, ...]
+
     _parameter_rules = BaseVariationalAutoencoder._parameter_rules | DENSE_RULES
 
     def __init__(
         self,
         n_components: int | float | None = 32,
         *,
-        hidden_layer_sizes: int | Sequence[int] | str = "auto",
-        max_epochs: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] | Auto = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
         decoder_hidden_layer_sizes: int | Sequence[int] | None = None,
-        init: str = "pca",
-        activation: str = "relu",
-        output_activation: str = "auto",
-        loss: str = "gaussian",
+        init: Init = "pca",
+        activation: Activation = "relu",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Likelihood = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int | str = "auto",
-        noise: str | None = None,
+        n_flow_layers: int | Auto = "auto",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -306,7 +325,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:

@@ -1,7 +1,7 @@
 """AutoencoderDetector: an outlier detector around an autoencoder."""
 
 import math
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,7 @@ from skae._dense import DenseAutoencoder
 from skae._detection.scores import MEASURES, divided
 from skae._random import make_random_state
 from skae._saving.state import PlainState, opened, sealed
+from skae._types import AnomalyScore, Auto, RandomState
 from skae._validation import (
     Rule,
     check_parameters,
@@ -118,13 +119,20 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
     True
     """
 
+    estimator_: Any
+    anomaly_score_: AnomalyScore
+    offset_: float
+    calibration_scores_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _parameter_rules = {
         "estimator": only(None)
         | Rule(
             "an autoencoder of skae, or a Pipeline that ends in one",
             lambda value: isinstance(_last_step(value), BaseAutoencoder),
         ),
-        "anomaly_score": one_of("auto", "density", *MEASURES),
+        "anomaly_score": one_of(*get_args(AnomalyScore)),
         "contamination": one_of("auto")
         | Rule("a number above 0 and at most 0.5", lambda value: _is_share(value)),
         "false_alarm_rate": real(0, 1, open_ends=True),
@@ -135,14 +143,14 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: BaseAutoencoder | Pipeline | None = None,
         *,
-        anomaly_score: str = "auto",
-        contamination: float | str = "auto",
+        anomaly_score: AnomalyScore = "auto",
+        contamination: float | Auto = "auto",
         false_alarm_rate: float = 0.05,
         n_neighbors: int = 5,
         calibration_fraction: float = 0.2,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
     ) -> None:
         self.estimator = estimator
         self.anomaly_score = anomaly_score
@@ -174,9 +182,9 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
             If a parameter or `X` is invalid.
         """
         draft = object.__new__(type(self))
-        vars(draft).update(vars(self))
+        draft.__dict__.update(vars(self))
         self._fit_with_callbacks(draft, X, y)
-        self.__dict__ = vars(draft)
+        self.__dict__ = draft.__dict__
         return self
 
     @with_callbacks
@@ -374,14 +382,14 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
 
     # ------------------------------------------------------------------------------
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         content = without_callbacks(vars(self), is_fitted=hasattr(self, "estimator_"))
         if content.get("_measure") is not None:
             content["_measure"] = self._measure.state()
         return sealed(self, content)
 
-    def __setstate__(self, state):
-        vars(self).update(opened(self, state))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(opened(self, state))
         if getattr(self, "_measure", None) is not None:
             self._measure = MEASURES[self.anomaly_score_].from_state(self._measure)
 

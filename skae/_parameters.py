@@ -1,48 +1,60 @@
 """The constructor parameters that all estimators share, and their rules."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from skae._training import optimizers, schedules
+from skae._training import optimizers
 from skae._training.callbacks import is_callback_list
-from skae._training.precision import PRECISIONS
+from skae._types import (
+    Activation,
+    Auto,
+    Density,
+    DensityName,
+    Init,
+    LastActivation,
+    Likelihood,
+    Loss,
+    Noise,
+    Optimizer,
+    OptimizerName,
+    Penalty,
+    Precision,
+    RandomState,
+    Schedule,
+)
 from skae._validation import Rule, boolean, integer, one_of, only, real, seed, size
-from skae.densities._choose import DENSITIES, is_density
-from skae.nn.corruption import CORRUPTIONS
-from skae.nn.losses import LATENT_PENALTIES, LOSSES
-from skae.nn.networks import ACTIVATION_RANGES, ACTIVATIONS
+from skae.densities._choose import is_density
 
 COMMON_RULES = {
     "n_components": size() | real(0, 1, open_ends=True) | only(None),
     "max_epochs": one_of("auto") | integer(1),
     "random_state": seed(),
     "batch_size": one_of("auto") | integer(1),
-    "init": one_of("pca", "random"),
-    "activation": one_of(*ACTIVATIONS),
-    "latent_activation": one_of(*ACTIVATION_RANGES),
-    "output_activation": one_of("auto", *ACTIVATION_RANGES),
-    "loss": one_of(*LOSSES),
-    "noise": only(None) | one_of(*CORRUPTIONS),
+    "init": one_of(*get_args(Init)),
+    "activation": one_of(*get_args(Activation)),
+    "latent_activation": one_of(*get_args(LastActivation)),
+    "output_activation": one_of("auto", *get_args(LastActivation)),
+    "loss": one_of(*get_args(Loss)),
+    "noise": only(None) | one_of(*get_args(Noise)),
     "noise_level": real(0),
-    "latent_penalty": only(None) | one_of(*LATENT_PENALTIES),
+    "latent_penalty": only(None) | one_of(*get_args(Penalty)),
     "latent_penalty_weight": real(0),
     "latent_density": only(None)
-    | one_of(*DENSITIES)
+    | one_of(*get_args(DensityName))
     | Rule(
         "a density with fit and sample, such as LatentGaussianMixture(50)", is_density
     ),
-    "optimizer": one_of(*optimizers.OPTIMIZERS)
+    "optimizer": one_of(*get_args(OptimizerName))
     | Rule(
         "a torch optimizer class for dense gradients (or a functools.partial of one)",
         optimizers.is_optimizer_class,
     ),
     "lr": real(0, open_ends=True),
-    "lr_schedule": one_of("auto", *schedules.SCHEDULES),
+    "lr_schedule": one_of("auto", *get_args(Schedule)),
     "weight_decay": real(0),
     "max_grad_norm": only(None) | real(0, open_ends=True),
     "shuffle": boolean(),
@@ -58,7 +70,7 @@ COMMON_RULES = {
     ),
     "callbacks": only(None)
     | Rule("a list of skorch callbacks or (name, callback) pairs", is_callback_list),
-    "precision": one_of(*PRECISIONS),
+    "precision": one_of(*get_args(Precision)),
     "distributed": boolean(),
     "verbose": boolean() | integer(0),
 }
@@ -73,23 +85,23 @@ class CommonParameters(BaseEstimator):
         self,
         n_components: int | float | None = 32,
         *,
-        max_epochs: int | str = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
-        init: str = "pca",
-        activation: str = "relu",
-        latent_activation: str = "identity",
-        output_activation: str = "auto",
-        loss: str = "squared_error",
-        noise: str | None = None,
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
+        init: Init = "pca",
+        activation: Activation = "relu",
+        latent_activation: LastActivation = "identity",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Likelihood = "squared_error",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -100,7 +112,7 @@ class CommonParameters(BaseEstimator):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:

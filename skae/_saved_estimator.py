@@ -1,6 +1,7 @@
 """SavedEstimator: estimators that are saved as plain data."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class SavedEstimator(PlainState):
     does, from the parameters of that fit.
     """
 
-    def __getstate__(self):
+    def __getstate__(self: Any) -> dict[str, Any]:
         kept = without_callbacks(vars(self), is_fitted=hasattr(self, "_net"))
         content = {name: _plain(value) for name, value in kept.items()}
         net, trained = content.pop("_net", None), content.pop("_trained_parameters", None)
@@ -46,11 +47,11 @@ class SavedEstimator(PlainState):
             content["_net"] = self._saved_net(net, trained)
         return sealed(self, content)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         content = dict(opened(self, state))
         saved_net = content.pop("_net", None)
         density = {name: content.pop(name) for name in DENSITY if name in content}
-        vars(self).update(_default_parameters(type(self)) | content)
+        self.__dict__.update(_default_parameters(type(self)) | content)
         try:
             if saved_net is not None:
                 self._net = self._loaded_net(saved_net)

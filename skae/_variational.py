@@ -1,8 +1,8 @@
 """BaseVariationalAutoencoder: random latent codes and a divergence from their prior."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,23 @@ from skae._base import BaseAutoencoder
 from skae._data import array_api
 from skae._data.rows import Rows
 from skae._docstrings import document
+from skae._types import (
+    Activation,
+    Auto,
+    Density,
+    DensityName,
+    Init,
+    LastActivation,
+    LearnedScale,
+    Likelihood,
+    MaybeNone,
+    Noise,
+    Optimizer,
+    Penalty,
+    Precision,
+    RandomState,
+    Schedule,
+)
 from skae._validation import integer, one_of, real
 from skae.densities import FlowPrior
 from skae.densities._draws import draw
@@ -29,15 +46,6 @@ from skae.nn.losses import (
     LearnedScaleLoss,
     PriorDivergence,
     combine_losses,
-)
-
-LEARNED_SCALES = ("gaussian", "laplace")
-LIKELIHOODS = (
-    *LEARNED_SCALES,
-    "binary_cross_entropy",
-    "squared_error",
-    "absolute_error",
-    "huber",
 )
 
 # Units in the hidden layers of the flow's networks.
@@ -65,7 +73,7 @@ def variational_rules(rules):
     """Return the parameter rules of a variational model from those of the plain one."""
     kept = {name: rule for name, rule in rules.items() if name != "latent_activation"}
     return kept | {
-        "loss": one_of(*LIKELIHOODS),
+        "loss": one_of(*get_args(Likelihood)),
         "beta": real(0),
         "n_flow_layers": one_of("auto") | integer(0, 1000),
     }
@@ -117,6 +125,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     (3, 4)
     """
 
+    n_flow_layers_: int
+
     _parameter_rules = variational_rules(BaseAutoencoder._parameter_rules)
     _needs_codes = True
 
@@ -124,24 +134,24 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         self,
         n_components: int | float | None = 32,
         *,
-        max_epochs: int | str = "auto",
+        max_epochs: int | Auto = "auto",
         device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        batch_size: int | str = "auto",
-        init: str = "pca",
-        activation: str = "relu",
-        output_activation: str = "auto",
-        loss: str = "gaussian",
+        random_state: RandomState = None,
+        batch_size: int | Auto = "auto",
+        init: Init = "pca",
+        activation: Activation = "relu",
+        output_activation: LastActivation | Auto = "auto",
+        loss: Likelihood = "gaussian",
         beta: float = 1.0,
-        n_flow_layers: int | str = "auto",
-        noise: str | None = None,
+        n_flow_layers: int | Auto = "auto",
+        noise: Noise | None = None,
         noise_level: float = 0.25,
-        latent_penalty: str | None = None,
+        latent_penalty: Penalty | None = None,
         latent_penalty_weight: float = 1e-3,
-        latent_density: Any = "gaussian_mixture",
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        latent_density: DensityName | Density | None = "gaussian_mixture",
+        optimizer: Optimizer = "adam",
         lr: float = 5e-3,
-        lr_schedule: str = "auto",
+        lr_schedule: Schedule | Auto = "auto",
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         shuffle: bool = True,
@@ -152,7 +162,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] | None = None,
-        precision: str = "float32",
+        precision: Precision = "float32",
         distributed: bool = True,
         verbose: int | bool = 0,
     ) -> None:
@@ -215,7 +225,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return array_api.like(X, mean), array_api.like(X, std)
 
     @property
-    def kl_per_component_(self) -> np.ndarray | None:
+    def encoder_(self) -> GaussianEncoder:
+        """Module from flat samples (batch, n_features) to means of latent codes."""
+        encoder: Any = self.module_.encoder
+        return encoder
+
+    @property
+    def kl_per_component_(self) -> np.ndarray | MaybeNone:
         """Divergence of each component from the prior, in nats."""
         check_is_fitted(self)
         return None if self._divergences is None else np.array(self._divergences)
@@ -254,7 +270,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return combine_losses(self._make_reconstruction_loss(), terms)
 
     def _make_reconstruction_loss(self):
-        if self.loss in LEARNED_SCALES:
+        if self.loss in get_args(LearnedScale):
             return LearnedScaleLoss(self.loss, self.output_activation_)
         return super()._make_reconstruction_loss()
 

@@ -238,7 +238,7 @@ def divided(totals, squares):
     return totals[:, None] * np.divide(squares, sums, out=even, where=sums > 0)
 
 
-MEASURES = {
+MEASURES: dict[str, type[ReconstructionScore]] = {
     "neighbors": NeighborScore,
     "reconstruction": ReconstructionScore,
     "residual": ResidualScore,

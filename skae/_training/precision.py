@@ -5,8 +5,6 @@ import threading
 
 import torch
 
-PRECISIONS = ("float32", "tf32", "bfloat16")
-
 
 def autocast(precision, device):
     """Return a context in which layers compute in `precision`; weights stay in float32.

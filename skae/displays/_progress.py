@@ -109,9 +109,10 @@ class ReconstructionProgressDisplay:
             for frame in reconstructions
         ]
         self._check_frames()
+        shape: ImageShape | None = None
         if image_shape is not None:
-            image_shape = check_image_shape(image_shape, self.X.shape[1])
-        self.image_shape = None if is_signal(image_shape) else image_shape
+            shape = check_image_shape(image_shape, self.X.shape[1])
+        self.image_shape = None if is_signal(shape) else shape
         differences = (frame - self.X for frame in self.reconstructions)
         self.errors = np.array([np.square(d).mean() for d in differences])
 

@@ -7,7 +7,6 @@ as the cross-entropy take the values before it.
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +42,6 @@ POOLINGS: dict[Pooling, Callable[..., nn.Module]] = {
     "max": nn.MaxPool2d,
     "average": nn.AvgPool2d,
 }
-
-UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 
 
 def make_activation(name: Activation) -> nn.Module:
