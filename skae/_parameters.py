@@ -79,6 +79,8 @@ COMMON_RULES = {
 class CommonParameters(BaseEstimator):
     """Store the parameters that all estimators share."""
 
+    random_state: RandomState
+
     _parameter_rules = COMMON_RULES
 
     def __init__(

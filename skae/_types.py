@@ -53,6 +53,24 @@ Keywords: TypeAlias = dict[str, Any]
 MaybeNone: TypeAlias = Any
 
 
+class Steps(Protocol):
+    """A Pipeline of scikit-learn, which has no types of its own."""
+
+    steps: Any
+
+
+class ImageBunch(Protocol):
+    """The Bunch of scikit-learn that `fetch_images` returns."""
+
+    data: np.ndarray
+    target: np.ndarray
+    image_shape: ImageShape
+    DESCR: str
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return an attribute."""
+
+
 class Density(Protocol):
     """What a density of latent codes needs, such as a mixture of scikit-learn."""
 

@@ -126,6 +126,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     """
 
     n_flow_layers_: int
+    density_: Any  # as in the base class
 
     _parameter_rules = variational_rules(BaseAutoencoder._parameter_rules)
     _needs_codes = True

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 from sklearn.utils import Bunch
 
-from skae._types import ImageData, ImageShape, Subset
+from skae._types import ImageBunch, ImageData, ImageShape, Subset
 
 __all__ = ["fetch_images"]
 
@@ -88,7 +88,7 @@ def fetch_images(
     data_home: str | os.PathLike[str] | None = None,
     subset: Subset = "train",
     download_if_missing: bool = True,
-) -> Bunch:
+) -> ImageBunch:
     """Load an image data set as flat samples in [0, 1], and download it if necessary.
 
     Parameters

@@ -140,6 +140,9 @@ class DiagonalGaussian(Gaussian):
            [0., 1.]])
     """
 
+    mean_: np.ndarray
+    covariance_: np.ndarray
+
     def _fit(self, X):
         self.mean_, covariance = mean_and_covariance(X)
         self.covariance_ = np.diag(covariance.diagonal())

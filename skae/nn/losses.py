@@ -231,6 +231,8 @@ class CombinedLoss(nn.Module):
         Each is called with the outputs of `Autoencoder.forward`.
     """
 
+    terms: nn.ModuleList
+
     def __init__(
         self,
         reconstruction: ReconstructionLoss | LearnedScaleLoss,
