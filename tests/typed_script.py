@@ -1,14 +1,17 @@
-"""A user's script that uses the public API, for type checkers: see test_types.py.
+"""A user's script that uses the whole public API: it runs, and type checkers accept it.
 
-It is not run. Each line is correct, and a type checker must not object.
+``mypy --strict tests/typed_script.py`` reports nothing: no error in correct code, and no
+``type: ignore`` without a mistake, at the end.
 """
 
 import pathlib
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -80,7 +83,8 @@ from skae.nn import (
 )
 from skae.saving import load_model, save_model
 
-X = np.random.default_rng(0).normal(size=(100, 16))
+rng = np.random.default_rng(0)
+X = rng.normal(size=(100, 4)) @ rng.normal(size=(4, 16))
 frame = pd.DataFrame(X, columns=[f"column {i}" for i in range(16)])
 version: str = skae.__version__
 trusted: list[str] = TRUSTED_TYPES
@@ -101,7 +105,7 @@ class LinearVariationalAutoencoder(BaseVariationalAutoencoder):
 # Estimators ---------------------------------------------------------------------------
 
 ae = DenseAutoencoder(8, max_epochs=5, hidden_layer_sizes=(64,), random_state=0).fit(X)
-ae.fit(frame).partial_fit(X.tolist())
+ae.partial_fit(X.tolist())
 ae.fit(torch.from_numpy(X))
 DenseAutoencoder(0.95, hidden_layer_sizes=[64, 32], decoder_hidden_layer_sizes=64)
 DenseAutoencoder(
@@ -138,14 +142,14 @@ DenseAutoencoder(
 DenseAutoencoder(latent_density=None, random_state=np.random.RandomState(0))
 ConvAutoencoder(image_shape=(4, 4), conv_channels=[8], pooling="average", kernel_size=5)
 ConvAutoencoder(image_shape=(1, 4, 4), upsampling="transpose", hidden_layer_sizes=())
-conv_vae = ConvVariationalAutoencoder(4, beta=2.0, n_flow_layers=4, loss="laplace")
-vae = DenseVariationalAutoencoder(4, loss="binary_cross_entropy", noise="gaussian").fit(X)
-LinearAutoencoder(2).fit(X)
-LinearVariationalAutoencoder(2, loss="gaussian").fit(X)
+ConvVariationalAutoencoder(4, beta=2.0, n_flow_layers=4, loss="laplace")
+vae = DenseVariationalAutoencoder(4, max_epochs=50, noise="gaussian").fit(X)
+LinearAutoencoder(2, max_epochs=1).fit(X)
+LinearVariationalAutoencoder(2, loss="gaussian", max_epochs=20).fit(X)
 make_pipeline(StandardScaler(), ae).fit(X)
 
 codes: np.ndarray = ae.fit_transform(X)
-largest: float = ae.transform(frame).max()
+largest: float = ae.transform(X.astype(np.float32)).max()
 shape: tuple[int, ...] = ae.inverse_transform(codes).shape
 errors = (ae.reconstruct(X) - X) ** 2
 score: float = ae.score(X) + float(ae.score_samples(X).mean())
@@ -158,16 +162,17 @@ mean, std = vae.posterior(X)
 text: str = ae.summary()
 onnx_model = ae.to_onnx("score_samples", dtype="float64")
 names = ae.get_feature_names_out()
-ae.set_output(transform="pandas").set_params(lr=1e-3)
+named = ae.set_output(transform="pandas").transform(X)
+ae.set_output(transform="default").set_params(lr=1e-3)
 
 # Fitted attributes --------------------------------------------------------------------
 
 n_features: int = ae.n_features_in_ + ae.n_components_ + ae.n_iter_ + ae.n_parameters_
-first_name: str = ae.feature_names_in_[0]
+first_name: str = DenseAutoencoder(2, max_epochs=1).fit(frame).feature_names_in_[0]
 last_loss: float = ae.loss_curve_[-1]
 if ae.validation_loss_curve_ is not None:
     last_loss = ae.validation_loss_curve_[-1]
-weights: np.ndarray = ae.density_.weights_
+covariance: np.ndarray = ae.density_.covariance_
 if ae.explained_variance_ratio_ > 0.9 and ae.noise_variance_.sum() < 1:
     pass
 held_out: float | None = ae.held_out_explained_variance_ratio_
@@ -177,7 +182,7 @@ device: str = ae.device_ + ae.output_activation_
 layers: tuple[int, ...] = ae.hidden_layer_sizes_
 shapes: list[tuple[int, ...]] = ae.encoder_shapes_ + ae.decoder_shapes_
 losses = ae.history_[:, "train_loss"]
-recorder = dict(ae.callbacks_)["recorder"]
+callbacks: list[tuple[str, Any]] = ae.callbacks_
 module: Autoencoder = ae.module_
 decoded: torch.Tensor = ae.decoder_(ae.encoder_(torch.zeros(1, 16)))
 means, log_variances = vae.encoder_.posterior(torch.zeros(1, 16))
@@ -200,14 +205,14 @@ inner = detector.estimator_.transform(X)
 
 # Densities ----------------------------------------------------------------------------
 
-mixture = LatentGaussianMixture(50, max_iter=8, random_state=0).fit(codes)
+mixture = LatentGaussianMixture(5, max_iter=8, random_state=0).fit(codes)
 drawn: np.ndarray = mixture.sample(3, random_state=0)
 log_densities: np.ndarray = mixture.score_samples(codes)
 mean_log_density: float = mixture.score(codes)
 centres = mixture.means_[mixture.weights_.argmax()] @ mixture.covariances_[0]
 bandwidth: float = LatentKernelDensity(0.5).fit(codes).bandwidth_
 for density in (Gaussian(), DiagonalGaussian()):
-    covariance: np.ndarray = density.fit(codes).covariance_
+    covariance = density.fit(codes).covariance_
 standard = StandardNormal().fit(codes)
 prior = FlowPrior(CouplingFlow(n_components=8, n_layers=2, hidden_size=8)).fit(codes)
 back: np.ndarray = prior.to_codes(prior.to_base(codes))
@@ -233,7 +238,7 @@ ReconstructionDisplay.from_estimator(ae, X[:5], kind="parity").plot(line_kw={"lw
 ReconstructionDisplay.from_predictions(X, X, image_shape=(4, 4), n_columns=5)
 SampleDisplay.from_estimator(ae, 9, image_shape=(1, 4, 4), random_state=0)
 SampleDisplay.from_predictions(samples, title="Samples").lines_.clear()
-LatentScatterDisplay.from_estimator(ae, frame, list(range(100)), n_dimensions=3)
+LatentScatterDisplay.from_estimator(ae, X, list(range(100)), n_dimensions=3)
 LatentScatterDisplay.from_predictions(codes[:, :2], is_outlier).points_[0].set_alpha(0.5)
 LatentHistogramDisplay.from_estimator(
     ae, X, components=[0, 1], n_bins=20
@@ -242,20 +247,29 @@ LatentHistogramDisplay.from_predictions(codes)
 LatentGridDisplay.from_estimator(ae, X, components=(0, 1), image_shape=(4, 4))
 InterpolationDisplay.from_estimator(ae, X[:2], X[2:4], image_shape=(4, 4))
 n_bars = len(AnomalyDisplay.from_estimator(detector, X, sample=unusual).bars_)
+recorder = ReconstructionRecorder(X[:5], max_frames=10)
+recorded = DenseAutoencoder(2, max_epochs=2, callbacks=[recorder]).fit(X).callbacks_
+recorder = dict(recorded)["ReconstructionRecorder"]
 progress: ReconstructionProgressDisplay = recorder.plot(n_epochs=4)
+recorder.save_gif("progress.gif", image_shape=(4, 4))
 progress.save_gif(pathlib.Path("progress.gif"), frames_per_second=2.5)
 ReconstructionProgressDisplay(X, [0, 1], [X / 2, X]).plot().errors.min()
 skae.displays.SampleDisplay(samples).plot()
 
 # Data, metrics and files --------------------------------------------------------------
 
-data = fetch_images("fashion-mnist", subset="test", download_if_missing=False)
-pixels: np.ndarray = data.data / data["data"].max()
-ConvAutoencoder(image_shape=data.image_shape).fit(pixels)
+
+def fit_images() -> ConvAutoencoder:  # not called: the images may not be there
+    images = fetch_images("fashion-mnist", subset="test", download_if_missing=False)
+    pixels: np.ndarray = images.data / images["data"].max()
+    return ConvAutoencoder(image_shape=images.image_shape).fit(pixels)
+
+
 distance: float = frechet_distance(X, samples, features=ae)
 both: PrecisionRecall = precision_recall(X, samples, n_neighbors=5)
 harmonic = 2 / (1 / both.precision + 1 / both.recall)
-coverage: ClassCoverage = class_coverage(ae, samples, threshold=0.9)
+classifier = LogisticRegression().fit(X, X[:, 0] > 0)
+coverage: ClassCoverage = class_coverage(classifier, samples, threshold=0.9)
 shares: float = coverage.shares.max() + coverage.recognised + authenticity(X, samples)
 save_model(ae, "model.safetensors")
 loaded: DenseAutoencoder = load_model("model.safetensors", classes=[LinearAutoencoder])
@@ -276,3 +290,13 @@ try:
     raise StopTraining
 except (NonFiniteError, SavedModelError, StopTraining) as error:
     message = str(error)
+
+# Mistakes that a type checker finds, and that fit would report ------------------------
+
+DenseAutoencoder(activation="rleu")  # type: ignore[arg-type]
+DenseAutoencoder(latent_density="gmm")  # type: ignore[arg-type]
+DenseAutoencoder(max_epochs="many")  # type: ignore[arg-type]
+DenseAutoencoder(loss="gaussian")  # type: ignore[arg-type]
+ConvAutoencoder(pooling="mean")  # type: ignore[arg-type]
+AutoencoderDetector(anomaly_score="distance")  # type: ignore[arg-type]
+LatentGaussianMixture("all")  # type: ignore[arg-type]
