@@ -30,6 +30,13 @@ DOTS_PER_INCH = 150
 N_COMPONENTS = 32
 N_TEST = 1000
 
+# The animation of the first page.
+LANDING = HERE / "_static" / "landing"
+N_LANDING_COMPONENTS = 16
+N_LANDING_EPOCHS = 24
+N_LANDING_FRAMES = 13
+N_GREYS = 24
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,6 +50,7 @@ def main():
     for script, names in PICTURES.items():
         save_figures(script, names, out)
     save_start_at_pca(out)
+    save_animation(LANDING if out == HERE / "images" else out)
 
 
 def save_figures(script, names, out):
@@ -81,6 +89,41 @@ def save_start_at_pca(out):
     axes[0].yaxis.set_minor_formatter("")
     axes[1].legend()
     save(figure, "start_at_pca", out)
+
+
+def save_animation(out):
+    """Save an animated GIF that starts at PCA and plays once, and its last frame."""
+    import numpy as np
+    from gallery_data import load_images
+    from PIL import Image, ImageSequence
+
+    from skae import DenseAutoencoder
+    from skae.callbacks import ReconstructionRecorder
+
+    images = load_images()
+    n_epochs = images.epochs(mnist=N_LANDING_EPOCHS, digits=N_LANDING_EPOCHS)
+    recorder = ReconstructionRecorder(images.X_test[:10], max_frames=N_LANDING_FRAMES)
+    ae = DenseAutoencoder(
+        N_LANDING_COMPONENTS,
+        max_epochs=n_epochs,
+        latent_density=None,
+        callbacks=[recorder],
+        random_state=0,
+    ).fit(images.X)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "from_pca.gif"
+    recorder = dict(ae.callbacks_)["ReconstructionRecorder"]
+    recorder.save_gif(path, image_shape=images.image_shape, frames_per_second=4)
+    with Image.open(path) as animation:
+        frames, durations = [], []
+        for frame in ImageSequence.Iterator(animation):
+            durations.append(frame.info["duration"])
+            grey = Image.fromarray(np.asarray(frame.convert("L")))
+            frames.append(grey.quantize(N_GREYS, dither=Image.Dither.NONE))
+    frames[-1].save(path.with_suffix(".png"))
+    # Without a loop, browsers play it once: motion that does not end distracts readers.
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations)
+    print(path)
 
 
 def errors_by_epoch(images, X_test, init, output_activation):
