@@ -55,6 +55,7 @@ html_theme_options = {
         "index": [],
         "playground": [],
         "benchmarks/generation_study": [],  # its table is wide
+        "why_skae": [],
     },
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

@@ -27,6 +27,7 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -198,9 +199,11 @@ def plot(fits, path):
             ax.fill_between(sizes, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.set_xscale("log", base=2)
         ax.set_xticks(N_COMPONENTS, N_COMPONENTS)
-        ax.set(xlabel="components", title=title.replace(" of ", "\nof ", 1))
+        ax.set_title(title.replace(" of ", "\nof ", 1), fontsize=10)
+        ax.set(xlabel="components")
         ax.grid(alpha=0.3)
     axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("")
     handles, labels = axes[0].get_legend_handles_labels()
