@@ -225,3 +225,16 @@ def test_every_check_belongs_to_a_line_of_the_page():
 def test_a_false_claim_is_read_as_the_page_has_it():
     planted = PAGE.read_text().replace("| nonlinear | yes |", "| nonlinear | no |")
     assert claims(planted) == CLAIMS | {"nonlinear": "no"}
+
+
+def test_areas_under_the_curve_are_those_of_the_results():
+    """The pages repeat means of the tables of "Results of anomaly detection"."""
+    results = (PAGE.parent / "anomaly_results.md").read_text()
+    lines = re.findall(r"^\| \*\*mean\*\* \|(.*)\|$", results, re.M)
+    normal, _, pyod = (re.findall(r"\d\.\d+", line) for line in lines)
+    prose = " ".join(PAGE.read_text().split())
+    skae_area, *of_pyod = re.findall(r"\d\.\d{3}", prose.split("its mean area under")[1])
+    assert [skae_area, *of_pyod[:3]] == pyod[:4]
+    faq = " ".join((PAGE.parent / "faq.md").read_text().split())
+    areas = re.search(r"\((\S+) compared with (\S+), mean area", faq).groups()
+    assert areas == (normal[2], normal[0])
