@@ -147,15 +147,9 @@ def draw(options):
             f"{options.results} has no fit of {options.dataset} with {options.images} "
             "images. Run this script without --draw first."
         )
-    fits = collections.defaultdict(list)
-    for row in rows:
-        fits[row["model"], row["components"]].append(row)
-    picture = pathlib.Path(str(PICTURE).format(options.dataset))
-    plot(fits, picture)
-    text = "\n\n".join(
-        f"**{title}**\n\n{table(fits, column, form)}"
-        for column, (title, form) in COLUMNS.items()
-    )
+    fits = by_model(rows)
+    plot(fits, pathlib.Path(str(PICTURE).format(options.dataset)))
+    text = tables(fits)
     begin, end = (f"<!-- {word} {options.dataset} -->" for word in ("begin", "end"))
     page = PAGE.read_text(encoding="utf-8")
     replaced = re.sub(
@@ -163,6 +157,22 @@ def draw(options):
     )
     PAGE.write_text(replaced, encoding="utf-8")
     print(text)
+
+
+def by_model(rows):
+    """Return lists of fits by model and number of components."""
+    fits = collections.defaultdict(list)
+    for row in rows:
+        fits[row["model"], row["components"]].append(row)
+    return fits
+
+
+def tables(fits):
+    """Return the Markdown tables of the page."""
+    return "\n\n".join(
+        f"**{title}**\n\n{table(fits, column, form)}"
+        for column, (title, form) in COLUMNS.items()
+    )
 
 
 def values(fits, name, k, column):
