@@ -24,7 +24,7 @@ from skae._dense import DenseAutoencoder
 from skae._detection.scores import MEASURES, divided
 from skae._random import make_random_state
 from skae._saving.state import PlainState, opened, sealed
-from skae._types import AnomalyScore, Auto, RandomState, Steps
+from skae._types import AnomalyScore, Auto, RandomState, Reconstructs, Steps
 from skae._validation import (
     Rule,
     check_parameters,
@@ -143,7 +143,7 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
 
     def __init__(
         self,
-        estimator: BaseAutoencoder | Steps | None = None,
+        estimator: Reconstructs | Steps | None = None,
         *,
         anomaly_score: AnomalyScore = "auto",
         contamination: float | Auto = "auto",

@@ -53,6 +53,13 @@ Keywords: TypeAlias = dict[str, Any]
 MaybeNone: TypeAlias = Any
 
 
+class Reconstructs(Protocol):
+    """An autoencoder of skae, whose bases in scikit-learn have no types."""
+
+    def reconstruct(self, X: Any, /) -> Any:
+        """Encode and decode samples."""
+
+
 class Steps(Protocol):
     """A Pipeline of scikit-learn, which has no types of its own."""
 

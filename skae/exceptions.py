@@ -10,6 +10,7 @@ __all__ = [
     "CheckpointWarning",
     "ColumnScaleWarning",
     "DeviceUnavailableWarning",
+    "DistributedError",
     "ImageShapeWarning",
     "LargeNetworkWarning",
     "ModelVersionWarning",

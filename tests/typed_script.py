@@ -54,6 +54,7 @@ from skae.exceptions import (
     CheckpointWarning,
     ColumnScaleWarning,
     DeviceUnavailableWarning,
+    DistributedError,
     ImageShapeWarning,
     LargeNetworkWarning,
     ModelVersionWarning,
@@ -288,7 +289,7 @@ kinds: list[type[Warning]] = [
 ]
 try:
     raise StopTraining
-except (NonFiniteError, SavedModelError, StopTraining) as error:
+except (DistributedError, NonFiniteError, SavedModelError, StopTraining) as error:
     message = str(error)
 
 # Mistakes that a type checker finds, and that fit would report ------------------------
