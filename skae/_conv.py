@@ -16,6 +16,7 @@ from skae._types import (
     Auto,
     Density,
     DensityName,
+    ImageShape,
     Init,
     LastActivation,
     Likelihood,
@@ -192,6 +193,8 @@ class ConvAutoencoder(BaseAutoencoder):
     (1797, 8, 8)
     """
 
+    image_shape_: ImageShape
+
     _parameter_rules = BaseAutoencoder._parameter_rules | CONV_RULES
 
     def __init__(
@@ -344,6 +347,8 @@ class ConvVariationalAutoencoder(BaseVariationalAutoencoder):
     >>> vae.sample(3).shape
     (3, 8, 8)
     """
+
+    image_shape_: ImageShape
 
     _parameter_rules = BaseVariationalAutoencoder._parameter_rules | CONV_RULES
 

@@ -55,6 +55,10 @@ class ModelVersionWarning(InconsistentVersionWarning):
         Versions by library.
     """
 
+    estimator_name: str
+    saved_versions: Mapping[str, str]
+    current_versions: Mapping[str, str]
+
     def __init__(
         self,
         *,
