@@ -128,6 +128,18 @@ class DistributedError(RuntimeError):
     """Error raised if one of the processes that train a model together fails.
 
     It names the process. See the parameter `distributed` of the estimators.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import DenseAutoencoder
+    >>> from skae.exceptions import DistributedError
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> autoencoder = DenseAutoencoder(2, max_epochs=5)
+    >>> try:
+    ...     autoencoder = autoencoder.fit(X)  # in each process of torchrun
+    ... except DistributedError as error:
+    ...     print(error)
     """
 
 
