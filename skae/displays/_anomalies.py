@@ -228,7 +228,8 @@ class AnomalyDisplay:
         self.bars_ = self.ax_.barh(positions, self.parts[order], **style)
         self.ax_.set_yticks(positions, labels, fontsize="small")
         self.ax_.invert_yaxis()
-        self.ax_.set(xlabel="part of the score", ylabel="value (reconstruction)")
+        self.ax_.set_ylabel("value (reconstruction)")
+        self.ax_.set_xlabel("part of the score", loc="right")  # long names: narrow axes
         self.ax_.set_title(f"Sample {self.sample}", fontsize="medium")
         self.ax_.spines[["top", "right"]].set_visible(False)
 
