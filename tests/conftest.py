@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
@@ -54,6 +55,14 @@ def all_weights():
         return np.concatenate([w.detach().cpu().numpy().ravel() for w in parameters])
 
     return weights
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """matplotlib warns if more than 20 are open, of all tests before."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

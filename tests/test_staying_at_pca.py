@@ -22,7 +22,7 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 
-from skae._training import schedules
+from skae._training import optimizers, schedules
 from skae.callbacks import ReconstructionRecorder
 from skae.displays import LossCurveDisplay
 
@@ -533,7 +533,7 @@ def test_a_failure_in_the_first_training_leaves_the_estimator_as_it_was(
     def interrupted(rows, *args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    monkeypatch.setattr(optimizers.OPTIMIZERS["adam"], "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ae.fit(cancer)
     np.testing.assert_array_equal(ae.transform(cancer), before)
