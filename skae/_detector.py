@@ -19,7 +19,7 @@ from skae._callback_tasks import (
     without_callbacks,
 )
 from skae._conv import ConvAutoencoder
-from skae._data.check import as_array
+from skae._data.check import as_array, readable_errors, refuse_other_types
 from skae._dense import DenseAutoencoder
 from skae._detection.scores import MEASURES, divided
 from skae._random import make_random_state
@@ -394,14 +394,18 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
             self._measure = MEASURES[self.anomaly_score_].from_state(self._measure)
 
     def _checked(self, X, *, reset):
-        return validate_data(
-            self,
-            as_array(X),
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            allow_nd=True,
-            ensure_min_samples=2 if reset else 1,
-        )
+        given, X = type(X).__name__, as_array(X)
+        if getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
+            refuse_other_types(X.dtype, given)  # scikit-learn takes dates for numbers
+        with readable_errors(given):
+            return validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                allow_nd=True,
+                ensure_min_samples=2 if reset else 1,
+            )
 
     def _new_estimator(self, X, rng):
         if self.estimator is not None:

@@ -19,6 +19,7 @@ import polars as pl
 import scipy.sparse
 import sklearn
 import torch
+import torch._dynamo  # torch imports it at first use, and SymPy: both set global state
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 import skae

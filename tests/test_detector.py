@@ -429,3 +429,20 @@ def test_names_of_the_columns(tables):
     display = AnomalyDisplay.from_estimator(detector, X, sample=0)
     assert display.ax_.get_yticklabels()[0].get_text().split(":")[0] in X.columns
     plt.close("all")
+
+
+def test_what_is_no_array_is_named():
+    with pytest.raises(TypeError, match=r"X \(builtin_function_or_method\)"):
+        AutoencoderDetector().fit(len)
+
+
+def test_two_samples_are_enough():
+    X = np.array([[0.0, 1.0], [1.0, 0.0]])
+    scores = AutoencoderDetector(random_state=0).fit(X).score_samples(X)
+    assert np.isfinite(scores).all()
+
+
+def test_dates_are_refused():
+    X = np.arange(8).astype("datetime64[D]").reshape(4, 2)
+    with pytest.raises(ValueError, match=r"are not real numbers.*convert dates"):
+        AutoencoderDetector().fit(X)

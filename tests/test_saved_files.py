@@ -242,6 +242,15 @@ class Peculiar(BaseAutoencoder):
         return encoder, decoder
 
 
+def test_numbers_of_extended_precision_keep_all_digits(digits, tmp_path):
+    tenth = np.longdouble(1) / 10
+    ae = small_dense(max_grad_norm=tenth).fit(digits)
+    save_model(ae, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert type(loaded.max_grad_norm) is np.longdouble
+    assert loaded.max_grad_norm == tenth
+
+
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_tied_weights_stay_tied(digits, init):
     model = Tied(64, init=init, random_state=0).partial_fit(digits)

@@ -62,3 +62,8 @@ def test_constant_stays():
 def test_cosine_falls_from_the_peak_to_nothing():
     expected = 0.01 * (1 + np.cos(np.pi * np.arange(6) / 5)) / 2
     assert rates(lr=0.01, max_epochs=3, lr_schedule="cosine") == pytest.approx(expected)
+
+
+def test_a_batch_size_of_a_small_type_of_numpy_does_not_overflow():
+    expected = training_length(1000, 16, "auto")
+    assert training_length(1000, np.uint8(16), "auto") == expected

@@ -70,13 +70,13 @@ def check_X(estimator, X, method, *, reset=False):
         check_image_shape(image_shape, estimator.image_shape_, type(estimator).__name__)
     if is_out_of_core(X):
         return _check_out_of_core(estimator, X, given, reset), image_shape
-    with _readable_errors(given):
+    with readable_errors(given):
         # Without the check of values, which skae makes chunk by chunk: no copy in
         # float64, no second pass.
         array = validate_data(
             estimator, X, reset=reset, order="C", ensure_all_finite=False
         )
-    _refuse_other_types(array.dtype, given)
+    refuse_other_types(array.dtype, given)
     return Rows(array), image_shape
 
 
@@ -93,9 +93,9 @@ def check_codes(estimator, X, method, n_components):
     """
     _check_library(estimator, X, method, reset=False)
     given, X = type(X).__name__, as_array(X)
-    with _readable_errors(given):
+    with readable_errors(given):
         codes = check_array(X, order="C", ensure_all_finite=False)
-    _refuse_other_types(codes.dtype, given)
+    refuse_other_types(codes.dtype, given)
     if codes.shape[1] != n_components:
         raise ValueError(
             f"X has {codes.shape[1]} columns, but {type(estimator).__name__} expects "
@@ -285,7 +285,7 @@ def _check_out_of_core(estimator, X, kind, reset):
             f"X ({kind}) has shape {X.shape} with unknown sizes; all must be integers. "
             "Count the samples first."
         )
-    _refuse_other_types(X.dtype, kind)
+    refuse_other_types(X.dtype, kind)
     rows = Rows(along_chunks(X), streamed=True)
     if not len(rows) or not rows.n_features:
         raise ValueError(
@@ -319,7 +319,7 @@ def _tensor_to_numpy(X):
 
 
 @contextlib.contextmanager
-def _readable_errors(given):
+def readable_errors(given):
     """Replace errors about data that are not numbers by messages with a way out."""
     try:
         yield
@@ -367,7 +367,7 @@ def _reason(error):
     return re.sub(r"^X\b", "It", re.sub(r"; must be [^.]*\.", ".", text))
 
 
-def _refuse_other_types(dtype, given):
+def refuse_other_types(dtype, given):
     if np.dtype(dtype).kind not in REAL_KINDS:
         raise ValueError(_not_numbers_message(given, f" of type {dtype}"))
 

@@ -23,6 +23,9 @@ MAX_PROBES = 1_000
 # usual distance.
 SAME_SAMPLE = 1e-4
 
+# Coordinates of which float32 holds the squared distances.
+LARGEST = 1e15
+
 # With more features, residuals are divided by their standard deviations only, and
 # features are not compared with what the others predict.
 MAX_WHITENED = 1000
@@ -82,9 +85,11 @@ class ResidualScore(ReconstructionScore):
             self.whitening = 1 / np.sqrt(residuals.var(axis=0) + floor)
             return self
         scaled = (residuals - self.mean) / self.std
-        from sklearn.covariance import LedoitWolf
+        covariance = np.zeros((samples.shape[1], samples.shape[1]))
+        if len(samples) > 1:
+            from sklearn.covariance import LedoitWolf
 
-        covariance = LedoitWolf(assume_centered=True).fit(scaled).covariance_
+            covariance += LedoitWolf(assume_centered=True).fit(scaled).covariance_
         covariance += MIN_VARIANCE_RATIO * np.eye(len(covariance))
         variances, axes = np.linalg.eigh(covariance)
         self.whitening = (axes / np.sqrt(variances)) @ axes.T / self.std[:, None]
@@ -206,7 +211,8 @@ class NeighborScore(ResidualScore):
 
     def _points(self, samples, residuals):
         whitened = np.sqrt(RESIDUAL_WEIGHT) * self.whitened(residuals)
-        return np.hstack([samples / self.std, whitened]).astype(np.float32)
+        points = np.hstack([samples / self.std, whitened])
+        return points.clip(-LARGEST, LARGEST).astype(np.float32)
 
     def _neighbors(self, points):
         """Return distances and indices of neighbours, without the sample itself."""

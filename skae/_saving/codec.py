@@ -53,6 +53,8 @@ def encode(value, arrays, name="", encode_object=None):
     elif isinstance(value, np.ndarray):
         arrays[name] = np.ascontiguousarray(value).reshape(value.shape)
         return {"array": name}
+    elif isinstance(value, np.longdouble):  # no number of JSON holds all its digits
+        return {"scalar": value.dtype.str, "value": str(value)}
     elif isinstance(value, np.bool_ | np.integer | np.floating):
         return {"scalar": value.dtype.str, "value": value.item()}
     elif torch.is_tensor(value):
@@ -70,9 +72,13 @@ def encode(value, arrays, name="", encode_object=None):
 
 def _scalar(dtype, value):
     dtype = np.dtype(dtype)
-    if dtype.kind not in "biuf" or type(value) not in (bool, int, float):
+    kinds = (str,) if dtype.type is np.longdouble else (bool, int, float)
+    if dtype.kind not in "biuf" or type(value) not in kinds:
         raise SavedModelError(f"The file is damaged: it contains a number {dtype}.")
-    return dtype.type(value)
+    try:
+        return dtype.type(value)
+    except ValueError as error:
+        raise SavedModelError(f"The file is damaged: {error}.") from error
 
 
 def decode(value, arrays, decode_object=None):

@@ -83,11 +83,12 @@ def training_length(n_rows, batch_size, max_epochs):
         batch_size = min(max(n_rows // STEPS_OF_SMALL, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
         of_many = min(n_rows // MAX_STEPS_OF_EPOCH, MAX_BATCH_SIZE_OF_MANY)
         batch_size = max(batch_size, of_many)
+    batch_size = int(batch_size)  # small types of NumPy overflow
     if max_epochs == "auto":
         steps_per_epoch = -(-n_rows // batch_size)
         most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
         max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
-    return min(int(batch_size), n_rows), int(max_epochs)
+    return min(batch_size, n_rows), int(max_epochs)
 
 
 def validation_size(n_rows, validation_fraction, early_stopping):
