@@ -365,6 +365,11 @@ class BaseAutoencoder(
             return checkpoints
         return ReceivedCheckpoint(saved)
 
+    @property
+    def _is_first(self):
+        """Whether this process writes files, shows progress and fits the density."""
+        return self._group is None or self._group.is_first
+
     def _of_first(self, value):
         """Return the value of the first process, if several train this model."""
         return value if self._group is None else self._group.of_first(value)
@@ -374,8 +379,7 @@ class BaseAutoencoder(
 
         If several processes train, the first one reads and writes them.
         """
-        is_first = self._group is None or self._group.is_first
-        if self.checkpoint is None or not is_first:
+        if self.checkpoint is None or not self._is_first:
             return None
         what = {
             "the class": type(self).__qualname__,
@@ -515,7 +519,6 @@ class BaseAutoencoder(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
         clips = self.max_grad_norm is not None
-        is_first = self._group is None or self._group.is_first
         return {
             "n_held_out": n_held_out,
             "batch_size": batch_size,
@@ -526,7 +529,7 @@ class BaseAutoencoder(
             "precision": self.precision,
             "max_grad_norm": float(self.max_grad_norm) if clips else None,
             "resumable": partial or bool(self.warm_start),
-            "verbose": int(self.verbose) if is_first else 0,
+            "verbose": int(self.verbose) if self._is_first else 0,
         }
 
     def _check_partial_fit(self, fitted, settings):
@@ -1406,8 +1409,7 @@ class BaseAutoencoder(
     def _set_density(self, codes, latent_density, rng):
         """Fit `density_` to latent codes; None if `latent_density` is None."""
         density = None
-        is_first = self._group is None or self._group.is_first
-        if latent_density is not None and is_first:
+        if latent_density is not None and self._is_first:
             density = self._make_density(latent_density, rng)
             density.fit(codes)
         self.density_, self._sampling_rng, self._noise_std = density, rng, None

@@ -285,7 +285,7 @@ class Group:
         return received[0]
 
 
-class LostConnectionError(RuntimeError):
+class LostConnectionError(DistributedError):
     """Error raised if another process does not answer."""
 
 
