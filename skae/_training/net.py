@@ -474,7 +474,7 @@ class AutoencoderNet(NeuralNet):
         self.optimizer_.zero_grad()
         loss = self.criterion_(self.infer(X), target)
         (loss if weight == 1.0 else loss * weight).backward()
-        return loss
+        return loss.detach()
 
     def _batch_weight(self, X):
         """Return the weight of a batch, proportional to its number of samples.

@@ -128,7 +128,10 @@ class Standardizer(nn.Module):
 
 
 class LinearPath(nn.Linear):
-    """The linear map beside a network."""
+    """The linear map beside a network, whose weights are set instead of drawn."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights as they are in memory."""
 
 
 class EncoderPath(nn.Module):
@@ -341,7 +344,7 @@ def _output_line(activation, mean, scale):
 
 def _linear(weight, bias):
     n_out, n_in = weight.shape
-    linear = LinearPath(n_in, n_out, device="meta").to_empty(device="cpu")
+    linear = LinearPath(n_in, n_out, device="cpu")
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
         linear.bias.copy_(torch.from_numpy(bias))
