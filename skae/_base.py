@@ -567,7 +567,7 @@ class BaseAutoencoder(
         for PCA.
         """
         rng = make_random_state(self.random_state)
-        trains_twice = len(rows) <= schedules.MAX_SAMPLES_TO_TRAIN_TWICE
+        trains_twice = len(rows) <= schedules.MAX_SAMPLES_OF_SMALL
         n_held_out = schedules.comparison_size(len(rows))
         others, held_out = schedules.split(len(rows), n_held_out, rng)
         axes = self._find_axes(rows, others)
@@ -583,14 +583,20 @@ class BaseAutoencoder(
         )
         if trains_twice:
             settings = self._training_settings(len(rows), partial=False)
-            self._net = self._build_net(device, settings, self._find_axes(rows))
-            epochs = None if improves else 0
-            self._net.train(
-                rows, epochs=epochs, checkpoints=checkpoints, group=self._group
-            )
-        elif not improves:
+            axes = self._find_axes(rows)
+            if improves:
+                improves = self._train_with_all(rows, device, settings, axes, checkpoints)
+        if not improves:
             self._net = self._build_net(device, settings, axes)
             self._net.train(rows, epochs=0)
+
+    def _train_with_all(self, rows, device, settings, axes, checkpoints):
+        """Train on all samples; return whether these are reconstructed better."""
+        self._net = self._build_net(device, settings, axes)
+        before = self._compared_errors(rows, self._net).mean()
+        self._net.train(rows, checkpoints=checkpoints, group=self._group)
+        after = self._compared_errors(rows, self._net).mean()
+        return self._of_first(after < before)
 
     def _train_to_improve(self, net, rows, others, held_out, axes, checkpoints):
         """Train a net; return whether it reconstructs held-out samples better.
@@ -600,26 +606,30 @@ class BaseAutoencoder(
         if len(held_out) < 2:
             return False
         held_out = rows.take(held_out)
-        networks = [net.module__encoder, net.module__decoder]  # trained in place
-        compared = absolute_errors if self.loss == "absolute_error" else squared_errors
-
-        def errors(function):
-            return self._run(held_out, networks, function)[0].astype(np.float64)
-
-        before, start = errors(compared), errors(squared_errors)
+        before = self._compared_errors(held_out, net)
+        start = self._errors(held_out, net, squared_errors)
         X = held_out.to_numpy()
         self._held_out_ratio = explained_variance_ratio(X, start.mean())
         if self._of_first(start.mean() <= NEGLIGIBLE_ERROR * axes.scale**2):
             return False
         net.train(rows, index=others, checkpoints=checkpoints, group=self._group)
-        improvements = before - errors(compared)
+        improvements = before - self._compared_errors(held_out, net)
         standard_error = improvements.std(ddof=1) / math.sqrt(len(improvements))
         threshold = (1 + FEW_SAMPLES / len(improvements)) * standard_error
         improves = improvements.mean() > threshold
         if improves:
-            error = errors(squared_errors).mean()
+            error = self._errors(held_out, net, squared_errors).mean()
             self._held_out_ratio = explained_variance_ratio(X, error)
         return improves
+
+    def _compared_errors(self, rows, net):
+        """Return the error of each sample that training is judged by."""
+        is_absolute = self.loss == "absolute_error"
+        return self._errors(rows, net, absolute_errors if is_absolute else squared_errors)
+
+    def _errors(self, rows, net, function):
+        networks = [net.module__encoder, net.module__decoder]  # trained in place
+        return self._run(rows, networks, function)[0].astype(np.float64)
 
     def _build_net(self, device, settings, axes, *, is_trial=False):
         """Return the untrained net, with fresh networks."""
@@ -634,10 +644,23 @@ class BaseAutoencoder(
             settings = settings | {"lr_schedule": lr_schedule}
         if is_trial:
             copied, settings = [], settings | {"verbose": 0}
+        settings = settings | {"lr_factor": self._lr_factor(axes)}
         module = self._build_module(generator, axes)
         net = self._make_net(module, generator, device, settings, copied)
         net.tasks_ = None if is_trial else self._tasks
         return net
+
+    def _lr_factor(self, axes):
+        """Return the factor of the learning rate: small if PCA leaves little to learn."""
+        starts_exactly_at_pca = (
+            axes is not None
+            and self.output_activation_ == self.latent_activation == "identity"
+            and self.noise is None
+            and self.latent_penalty is None
+        )
+        if not starts_exactly_at_pca:
+            return 1.0
+        return optimizers.step_factor(self.optimizer, axes.residual_std)
 
     def _make_net(
         self, module, generator, device, settings, callbacks=(), optimizer_device=None

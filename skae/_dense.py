@@ -30,10 +30,8 @@ from skae._validation import integers, one_of, only, size
 from skae._variational import BaseVariationalAutoencoder
 from skae.nn.networks import dense_layers, layer_sizes
 
-# The "auto" size of the hidden layer: docs/benchmarks/design_notes.md.
-SAMPLES_PER_UNIT = 16
-MIN_UNITS = 128
-MAX_UNITS = 512
+# The "auto" sizes of the hidden layers: docs/benchmarks/design_notes.md.
+HIDDEN_LAYER_SIZES = (512,)
 
 # The initial weights of the first layers beside a linear path, relative to torch's.
 FIRST_LAYER_GAIN = 0.5
@@ -47,13 +45,12 @@ DENSE_RULES = {
 }
 
 
-def _choose_hidden_layer_sizes(estimator, n_samples, keep):
-    """Set `hidden_layer_sizes_`; "auto" depends on the number of samples if known."""
+def _choose_hidden_layer_sizes(estimator, keep):
+    """Set `hidden_layer_sizes_`."""
     if not isinstance(estimator.hidden_layer_sizes, str):
         estimator.hidden_layer_sizes_ = layer_sizes(estimator.hidden_layer_sizes)
     elif not keep:
-        n_units = MAX_UNITS if n_samples is None else n_samples // SAMPLES_PER_UNIT
-        estimator.hidden_layer_sizes_ = (min(max(n_units, MIN_UNITS), MAX_UNITS),)
+        estimator.hidden_layer_sizes_ = HIDDEN_LAYER_SIZES
 
 
 def _dense_networks(estimator, n_features):
@@ -105,8 +102,7 @@ class DenseAutoencoder(BaseAutoencoder):
     ----------
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
-        Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
-        with n_samples / 16 units, at least 128 and at most 512; with `partial_fit`, 512.
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,).
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -226,7 +222,7 @@ class DenseAutoencoder(BaseAutoencoder):
 
     def _choose_layer_sizes(self, n_samples, keep):
         super()._choose_layer_sizes(n_samples, keep)
-        _choose_hidden_layer_sizes(self, n_samples, keep)
+        _choose_hidden_layer_sizes(self, keep)
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)
@@ -245,8 +241,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     ----------
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
-        Numbers of units in the encoder's hidden layers; () for none. "auto" is one layer
-        with n_samples / 16 units, at least 128 and at most 512; with `partial_fit`, 512.
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,).
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -368,7 +363,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     def _choose_layer_sizes(self, n_samples, keep):
         super()._choose_layer_sizes(n_samples, keep)
-        _choose_hidden_layer_sizes(self, n_samples, keep)
+        _choose_hidden_layer_sizes(self, keep)
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)

@@ -17,15 +17,15 @@ n_components : int, float or None, default=32
 MAIN_PARAMETERS = """
 max_epochs : int or "auto", default="auto"
     Number of passes over the training samples. "auto" makes about 4,000 training steps,
-    but at least 10 and at most 50 epochs, and never fewer than 200 steps. With "auto",
-    plain autoencoders are never much worse than PCA on new samples: `fit` first trains on
-    four fifths of the samples, and compares the errors on the others with those of PCA.
-    If training does not improve them by more than their standard error, the model stays
-    at PCA. Otherwise, it is trained once more on all samples. This takes at most twice
-    the time. With more than 1,500 samples, a tenth and at most 1,000 are held out, and
-    the model is trained once. The comparison is not made with ``init="random"``,
-    `early_stopping`, `validation_fraction`, `noise`, `latent_penalty` or `warm_start`
-    from a fitted model, nor for variational models.
+    but at least 10 epochs, at most 50, or 35 with more than 1,500 samples, and never
+    fewer than 200 steps. With "auto", plain autoencoders are never much worse than PCA on
+    new samples: `fit` first trains on four fifths of the samples, and compares the errors
+    on the others with those of PCA. If training does not improve them by more than their
+    standard error, the model stays at PCA. Otherwise, it is trained once more on all
+    samples. This takes at most twice the time. With more than 1,500 samples, a tenth and
+    at most 1,000 are held out, and the model is trained once. The comparison is not made
+    with ``init="random"``, `early_stopping`, `validation_fraction`, `noise`,
+    `latent_penalty` or `warm_start` from a fitted model, nor for variational models.
 device : str or torch.device, default="auto"
     "cpu", "cuda", "cuda:1", "mps", or "auto": the first CUDA device if there is one,
     else the CPU. If the device of a fitted model is not available, for example on
@@ -36,7 +36,7 @@ random_state : int, RandomState instance or None, default=None
     the same number of threads. None gives a different model each time. The global random
     states of NumPy and torch are neither used nor changed.
 batch_size : int or "auto", default="auto"
-    Number of samples in a training batch. "auto" is n_samples / 8, at least 32 and at
+    Number of samples in a training batch. "auto" is n_samples / 16, at least 32 and at
     most 100; for more than 100,000 samples, it is n_samples / 1000, at most 1000.
 """
 
@@ -120,7 +120,11 @@ optimizer : str or type, default="adam"
     A torch optimizer class, a `functools.partial` of one, or a name: "adadelta",
     "adagrad", "adam", "adamw", "nadam", "radam", "rmsprop" or "sgd".
 lr : float, default=0.005
-    Learning rate; with a schedule, its peak.
+    Learning rate; with a schedule, its peak. With ``init="pca"``, Adam and its variants
+    take smaller steps if PCA leaves little to learn: `lr` is multiplied by four times the
+    standard deviation of PCA's residuals, relative to that of the data, if this is below
+    1. It is not with `noise`, `latent_penalty` or other activations at the output or of
+    the codes than the identity, nor for variational models.
 lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
     Learning-rate schedule, applied in each step. "onecycle" rises to `lr` and falls to
     nearly 0 (Smith and Topin 2019); "cosine" falls from `lr` to 0. "auto" is "onecycle";

@@ -17,7 +17,7 @@ from skae.nn import linear_path
 
 # Settings of a net, as BaseAutoencoder._training_settings returns them, that are saved.
 SETTINGS = (
-    *("n_held_out", "batch_size", "max_epochs", "shuffle", "lr"),
+    *("n_held_out", "batch_size", "max_epochs", "shuffle", "lr", "lr_factor"),
     *("precision", "max_grad_norm", "resumable", "verbose"),
 )
 
@@ -101,7 +101,8 @@ class SavedEstimator(PlainState):
             generator=None,
             device=torch.device("cpu"),
             optimizer_device=torch.device(self.device_),
-            settings=saved["settings"] | {"lr_schedule": None},
+            # Models without a factor were saved before there was one.
+            settings={"lr_factor": 1.0} | saved["settings"] | {"lr_schedule": None},
         )
         resume.restore(net, saved["training"])
         return net

@@ -263,6 +263,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         noise = axes.noise_variance / np.square(stds)
         return noise.clip(*INITIAL_NOISE)
 
+    def _lr_factor(self, axes):
+        return 1.0  # random codes leave more to learn than PCA
+
     def _make_loss(self, module):
         divergence = PriorDivergence
         if module.encoder.flow is not None:

@@ -77,28 +77,14 @@ def test_a_number_is_one_hidden_layer(digits, init):
     assert widths(ae.encoder_) == [64, 16, 4]
 
 
-@pytest.mark.parametrize(
-    ("n_samples", "n_units"), [(20, 128), (2063, 128), (2400, 150), (9000, 512)]
-)
-def test_the_hidden_layer_has_a_sixteenth_as_many_units_as_there_are_samples(
-    n_samples, n_units
-):
-    X = np.random.default_rng(0).random((n_samples, 3))
-    ae = DenseAutoencoder(2, max_epochs=1, latent_density=None).fit(X)
-    assert ae.hidden_layer_sizes_ == (n_units,)
-    assert widths(ae.encoder_) == [3, n_units, 2]
-    assert widths(ae.decoder_) == [2, n_units, 3]
-
-
-def test_the_hidden_layer_of_a_stream_has_512_units(digits):
-    ae = DenseAutoencoder(2, latent_density=None).partial_fit(digits)
-    assert ae.partial_fit(digits[:50]).hidden_layer_sizes_ == (512,)
-
-
-def test_a_warm_start_keeps_the_hidden_layer():
-    X = np.random.default_rng(0).random((2400, 3))
-    ae = DenseAutoencoder(2, max_epochs=1, latent_density=None, warm_start=True).fit(X)
-    assert ae.fit(X[:100]).hidden_layer_sizes_ == (150,)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_by_default_one_hidden_layer_has_512_units(digits, method):
+    ae = DenseAutoencoder(2, max_epochs=1, latent_density=None)
+    getattr(ae, method)(digits)
+    assert ae.hidden_layer_sizes_ == (512,)
+    assert ae.hidden_layer_sizes == "auto"
+    assert widths(ae.encoder_) == [64, 512, 2]
+    assert widths(ae.decoder_) == [2, 512, 64]
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])

@@ -309,6 +309,7 @@ def quick_and_tidy(monkeypatch, tmp_path):
     """Few epochs, a data home with tiny files, and a temporary working directory."""
     write_idx(tmp_path / "MNIST" / "raw")
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+    monkeypatch.setattr(schedules, "MAX_EPOCHS_OF_SMALL", 1)
     monkeypatch.setattr(schedules, "MAX_EPOCHS", 1)
     monkeypatch.setattr(schedules, "MIN_STEPS", 1)
     monkeypatch.setattr(schedules, "MIN_EPOCHS", 1)

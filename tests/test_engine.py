@@ -68,7 +68,7 @@ def test_early_stopping_stops_at_the_epoch_that_its_patience_gives(digits):
 def test_auto_is_constant_beside_early_stopping():
     ae = small_dense(
         lr=0.01, callbacks=[Rates(), EarlyStopping(monitor="train_loss")]
-    ).fit(np.random.default_rng(0).random((64, 4)))
+    ).fit(np.random.default_rng(0).random((64, 8)))
     assert set(ae.callbacks_[0][1].rates_) == {0.01}
 
 
@@ -110,7 +110,7 @@ def test_an_lr_scheduler_sets_the_rate(digits):
 def test_an_lr_scheduler_can_step_by_the_batch():
     schedule = LRScheduler(policy="StepLR", step_size=1, gamma=0.5, step_every="batch")
     ae = small_dense(max_epochs=2, lr=0.01, callbacks=[("schedule", schedule), Rates()])
-    ae.fit(np.random.default_rng(0).random((64, 4)))
+    ae.fit(np.random.default_rng(0).random((64, 8)))
     assert ae.callbacks_[1][1].rates_ == pytest.approx([0.005, 0.0025, 0.00125, 0.000625])
 
 
@@ -536,11 +536,11 @@ def test_values_too_large_to_square_are_divergence():
 
 
 def test_values_too_large_to_square_are_standardised():
-    X = np.linspace(-1e30, 1e30, 40).reshape(10, 4)
+    X = 1e30 * np.random.default_rng(0).uniform(-1, 1, (10, 8))
     large, small = (small_dense(max_epochs=1).fit(A) for A in (X, X / 1e30))
     assert large.loss_curve_ == pytest.approx([1e60 * small.loss_curve_[0]], rel=1e-3)
     np.testing.assert_allclose(
-        large.reconstruct(X) / 1e30, small.reconstruct(X / 1e30), atol=1e-6
+        large.reconstruct(X) / 1e30, small.reconstruct(X / 1e30), atol=1e-5
     )
     assert large.score(X) == pytest.approx(1e60 * small.score(X / 1e30), rel=1e-3)
 

@@ -135,10 +135,11 @@ def test_a_fit_that_compares_with_pca_leaves_a_whole_model(
     monkeypatch, trains_twice, stays
 ):
     monkeypatch.setattr(schedules, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(schedules, "MAX_EPOCHS_OF_SMALL", 2)
     monkeypatch.setattr(schedules, "MIN_EPOCHS", 2)
     monkeypatch.setattr(schedules, "MIN_STEPS", 2)
     if not trains_twice:
-        monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", 5)
+        monkeypatch.setattr(schedules, "MAX_SAMPLES_OF_SMALL", 5)
     monkeypatch.setattr(
         BaseAutoencoder,
         "_train_to_improve",

@@ -298,23 +298,6 @@ def test_without_further_training_the_number_is_found_again(cancer):
     )
 
 
-@pytest.mark.parametrize("estimator", [DenseAutoencoder, DenseVariationalAutoencoder])
-def test_auto_is_one_hidden_layer_as_wide_as_the_samples_are_many(estimator):
-    for n_samples, width in [(10, 128), (2_063, 128), (3_200, 200), (9_000, 512)]:
-        X = np.random.default_rng(0).normal(size=(n_samples, 3)).astype(np.float32)
-        ae = estimator(2, batch_size=1_000, **ONE_EPOCH).fit(X)
-        assert ae.hidden_layer_sizes_ == (width,)
-        assert ae.hidden_layer_sizes == "auto"
-
-
-def test_further_training_keeps_the_hidden_layers(cancer):
-    ae = DenseAutoencoder(2, **ONE_EPOCH).partial_fit(cancer).partial_fit(cancer[:50])
-    assert ae.hidden_layer_sizes_ == (512,)
-    assert ae.fit(cancer).hidden_layer_sizes_ == (128,)
-    ae = DenseAutoencoder(2, warm_start=True, **ONE_EPOCH).partial_fit(cancer)
-    assert ae.fit(cancer).hidden_layer_sizes_ == (512,)
-
-
 @pytest.mark.parametrize(
     ("given", "sizes"),
     [(7, (7,)), ([8, 4], (8, 4)), (np.array([5]), (5,)), ((), ())],

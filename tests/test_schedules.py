@@ -1,9 +1,13 @@
 """How long training lasts, and at which rate."""
 
+import pickle
+
 import numpy as np
 import pytest
 from helpers import Rates, small_dense
+from sklearn.decomposition import PCA
 
+from skae import DenseAutoencoder
 from skae._training.schedules import one_cycle, training_length
 
 
@@ -13,8 +17,9 @@ from skae._training.schedules import one_cycle, training_length
         (1, 1, 200),  # 200 steps in any case
         (20, 20, 200),
         (133, 32, 50),
-        (400, 50, 50),  # batches of an eighth
-        (1797, 100, 50),
+        (800, 50, 50),  # batches of a sixteenth
+        (1500, 93, 50),
+        (1797, 100, 35),
         (30_000, 100, 13),  # 300 steps an epoch, about 4,000 in all
         (60_000, 100, 10),
         (400_000, 400, 10),
@@ -33,7 +38,7 @@ def test_a_batch_of_all_samples_has_one_step_per_epoch(batch_size):
 
 def rates(**params):
     ae = small_dense(callbacks=[Rates()], **params)
-    ae.fit(np.random.default_rng(0).random((64, 4)))
+    ae.fit(np.random.default_rng(0).random((64, 8)))
     return ae.callbacks_[0][1].rates_
 
 
@@ -67,3 +72,76 @@ def test_cosine_falls_from_the_peak_to_nothing():
 def test_a_batch_size_of_a_small_type_of_numpy_does_not_overflow():
     expected = training_length(1000, 16, "auto")
     assert training_length(1000, np.uint8(16), "auto") == expected
+
+
+# --- steps in proportion to what PCA leaves to learn -----------------------------------
+
+
+def leaving(share, n_samples=64, n_features=8):
+    """Samples of which four components leave this share of the standard deviation."""
+    rng = np.random.default_rng(0)
+    both = np.linalg.qr(rng.normal(size=(n_samples, n_features)))[0]
+    X = both - both.mean(axis=0)
+    U, _, Vt = np.linalg.svd(X, full_matrices=False)
+    variances = np.repeat([1 - share**2, share**2], n_features // 2)
+    return U * np.sqrt(variances) @ Vt
+
+
+def peak(X, **params):
+    """The first learning rate, with lr=0.01 and no schedule."""
+    ae = small_dense(callbacks=[Rates()], lr=0.01, lr_schedule="constant", **params)
+    return ae.fit(X).callbacks_[0][1].rates_[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "factor"), [(0.5, 1), (0.25, 1), (0.05, 0.2), (1e-3, 4e-3)]
+)
+@pytest.mark.parametrize("scale", [1e-8, 1, 1e8])
+def test_steps_are_smaller_where_pca_leaves_little(share, factor, scale):
+    X = scale * leaving(share)
+    assert peak(X) == pytest.approx(0.01 * factor, rel=0.02)
+    assert small_dense(lr=0.01).partial_fit(X)._net.lr_factor == pytest.approx(
+        factor, rel=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"init": "random"},
+        {"noise": "gaussian"},
+        {"latent_penalty": "l1"},
+        {"latent_activation": "tanh"},
+        {"optimizer": "sgd"},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_steps_are_full_where_more_is_to_be_learned_than_pca_leaves(params):
+    assert peak(leaving(0.05), **params) == pytest.approx(0.01)
+
+
+def test_exactly_linear_samples_stay_at_pca():
+    X = leaving(0.0)
+    ae = small_dense(max_epochs=20).fit(X)
+    assert ae.n_iter_ == 20
+    assert np.square(ae.reconstruct(X) - X).sum() < 1e-10 * np.square(X).sum()
+
+
+def test_further_training_keeps_the_steps():
+    X = leaving(0.05)
+    ae = small_dense(lr=0.01, callbacks=[Rates()]).partial_fit(X)
+    ae = pickle.loads(pickle.dumps(ae)).partial_fit(leaving(0.5))
+    assert ae.callbacks_[0][1].rates_ == pytest.approx([0.002] * 4, rel=0.02)
+
+
+def test_a_wide_table_that_pca_nearly_explains_is_learned():
+    """With full steps, the loss rises to a multiple of the variance."""
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(400, 40))
+    A = rng.normal(size=(40, 160)) / np.sqrt(40)
+    X = Z @ A + 0.05 * np.tanh(Z @ A[:, ::-1])
+    ae = DenseAutoencoder(40, max_epochs=20, latent_density=None, random_state=0).fit(X)
+    pca = PCA(40).fit(X)
+    error = np.square(pca.inverse_transform(pca.transform(X)) - X).mean()
+    assert max(ae.loss_curve_) < 2 * error
+    assert -ae.score(X) < error

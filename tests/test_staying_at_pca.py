@@ -114,10 +114,10 @@ def test_training_that_helps_is_kept(load):
     X = load().data
     X = X / 16 if load is load_digits else StandardScaler().fit_transform(X)
     train, test = X[::2], X[1::2]
-    ae = model(8, hidden_layer_sizes="auto").fit(train)
+    ae = model(10, hidden_layer_sizes="auto").fit(train)
     assert ae.n_iter_ == len(ae.loss_curve_) == len(ae.history_) == 50
-    assert -ae.score(train) < 0.9 * pca_error(8, train)
-    assert -ae.score(test) < 0.9 * pca_error(8, train, test)
+    assert -ae.score(train) < 0.9 * pca_error(10, train)
+    assert -ae.score(test) < 0.9 * pca_error(10, train, test)
 
 
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_digits])
@@ -405,17 +405,17 @@ def test_callbacks_of_skorch_work(linear, cancer, callback, tmp_path, monkeypatc
 @pytest.fixture
 def _one_training(monkeypatch):
     """As for many samples: the held-out ones are not worth a second training."""
-    monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", 150)
+    monkeypatch.setattr(schedules, "MAX_SAMPLES_OF_SMALL", 150)
 
 
 @pytest.mark.usefixtures("_one_training")
 def test_many_samples_are_trained_on_once(cancer):
     ae = model(8, callbacks=[Events()]).fit(cancer)
     n_trained = 569 - 57  # a tenth is held out
-    assert ae.n_iter_ == 50
+    assert ae.n_iter_ == 35
     begin, *epochs, end = ae.callbacks_[0][1].events_
     assert begin == ("train begin", n_trained)
-    assert epochs == [("epoch", n_trained)] * 50
+    assert epochs == [("epoch", n_trained)] * 35
     assert end == ("train end", n_trained)
     assert -ae.score(cancer) < 0.9 * pca_error(8, cancer)
 
@@ -452,7 +452,7 @@ def test_at_most_a_thousand_samples_are_held_out():
 @pytest.mark.parametrize("limit", [150, 10_000])
 @pytest.mark.parametrize("data", ["linear", "cancer"])
 def test_a_seed_gives_the_same_bits(request, data, limit, all_weights, monkeypatch):
-    monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", limit)
+    monkeypatch.setattr(schedules, "MAX_SAMPLES_OF_SMALL", limit)
     X = request.getfixturevalue(data)
     first, again, other = (
         model(latent_density="gaussian", random_state=seed).fit(X) for seed in (0, 0, 1)
@@ -468,6 +468,21 @@ def test_training_with_all_samples_is_that_of_an_explicit_number_of_epochs(
     by_default, explicit = (model(8, max_epochs=n).fit(cancer) for n in ("auto", 50))
     np.testing.assert_array_equal(all_weights(by_default), all_weights(explicit))
     assert by_default.loss_curve_ == explicit.loss_curve_
+
+
+class Diverges(Callback):
+    """Spoils the weights after the last epoch, as a divergence does."""
+
+    def on_train_end(self, net, **kwargs):
+        for weights in net.module_.parameters():
+            weights.data *= 3
+
+
+def test_a_second_training_that_diverges_is_not_kept(cancer):
+    assert model(8).fit(cancer).n_iter_ == 50
+    ae = model(8, callbacks=[Diverges()]).fit(cancer)
+    assert stays(ae)
+    assert -ae.score(cancer) == pytest.approx(pca_error(8, cancer), rel=1e-5)
 
 
 def test_global_states_are_left_alone(cancer):
@@ -490,18 +505,18 @@ def mapped(X, folder):
 
 @pytest.mark.parametrize("limit", [150, 10_000])
 def test_a_memory_map_may_stay(linear, tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", limit)
+    monkeypatch.setattr(schedules, "MAX_SAMPLES_OF_SMALL", limit)
     out_of_core = model().fit(mapped(linear, tmp_path))
     in_memory = model().fit(linear)
     assert stays(out_of_core)
     assert out_of_core.score(linear) == pytest.approx(in_memory.score(linear), rel=1e-9)
 
 
-@pytest.mark.parametrize("limit", [150, 10_000])
-def test_a_memory_map_may_be_trained_on(cancer, tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(schedules, "MAX_SAMPLES_TO_TRAIN_TWICE", limit)
+@pytest.mark.parametrize(("limit", "n_epochs"), [(150, 35), (10_000, 50)])
+def test_a_memory_map_may_be_trained_on(cancer, tmp_path, monkeypatch, limit, n_epochs):
+    monkeypatch.setattr(schedules, "MAX_SAMPLES_OF_SMALL", limit)
     ae = model(8).fit(mapped(cancer, tmp_path))
-    assert ae.n_iter_ == 50
+    assert ae.n_iter_ == n_epochs
     assert -ae.score(cancer) < 0.9 * pca_error(8, cancer)
 
 

@@ -102,6 +102,8 @@ class AutoencoderNet(NeuralNet):
         Source of the order of the samples in each epoch, and of noise.
     shuffle : bool
         Whether the order is random.
+    lr_factor : float
+        Factor of `lr`.
     lr_schedule : callable or None
         Maps the fraction of completed steps to a factor of `lr`, both in [0, 1].
     n_held_out : int
@@ -138,6 +140,7 @@ class AutoencoderNet(NeuralNet):
         *,
         generator,
         shuffle,
+        lr_factor,
         lr_schedule,
         n_held_out,
         precision,
@@ -155,6 +158,7 @@ class AutoencoderNet(NeuralNet):
             **net_params,
         )
         self.shuffle = shuffle
+        self.lr_factor = lr_factor
         self.lr_schedule = lr_schedule
         self.n_held_out = n_held_out
         self.precision = precision
@@ -176,6 +180,11 @@ class AutoencoderNet(NeuralNet):
             return super().initialize_optimizer()
         self.optimizer_ = None
         return self
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Return the arguments for the optimizer; its learning rate is scaled."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        return args, kwargs | {"lr": self.lr * self.lr_factor}
 
     def get_default_callbacks(self):
         """Return skorch's default callbacks, without the one that prints."""
@@ -542,7 +551,7 @@ class AutoencoderNet(NeuralNet):
         if self.lr_schedule is not None:
             share = self.lr_schedule(self.step_ / max(self.n_steps_ - 1, 1))
             for group in self.optimizer_.param_groups:
-                group["lr"] = self.lr * share
+                group["lr"] = self.lr * self.lr_factor * share
         self.step_ += 1
         self.n_steps_so_far_ += 1
         if self.n_steps_so_far_ % STEPS_BETWEEN_FLUSHES == 0:

@@ -86,6 +86,11 @@ ADAPTIVE = ("adam", "adamw", "nadam", "radam")
 EPS_OF_ONE_FEATURE = 1e-4
 MIN_EPS = 1e-8
 
+# The length of their steps does not depend on the size of the gradient. Where PCA leaves
+# a standard deviation below this one, for standardised data, full steps would be larger
+# than what is left to learn: training on wide tables diverges.
+RESIDUAL_OF_FULL_STEPS = 0.25
+
 # One kernel for all weights, on the CPU as on a GPU.
 FUSED_OPTIMIZERS = (
     Adam,
@@ -160,6 +165,20 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
     if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
         params["optimizer__fused"] = True
     return params
+
+
+def step_factor(optimizer, residual_std):
+    """Return the factor of the learning rate for training that starts at PCA.
+
+    Parameters
+    ----------
+    optimizer : str, type or partial
+    residual_std : float
+        Standard deviation of the residuals of PCA, for data of standard deviation 1.
+    """
+    if optimizer not in ADAPTIVE:
+        return 1.0
+    return min(1.0, residual_std / RESIDUAL_OF_FULL_STEPS)
 
 
 def flush_denormals(optimizer):

@@ -6,14 +6,16 @@ import numpy as np
 
 # Defaults of a training run, measured on tables and images:
 # docs/benchmarks/design_notes.md.
-STEPS_OF_SMALL = 8
+STEPS_OF_SMALL = 16
 MIN_BATCH_SIZE = 32
 MAX_BATCH_SIZE = 100
 MAX_BATCH_SIZE_OF_MANY = 1000
 MAX_STEPS_OF_EPOCH = 1000
 TARGET_STEPS = 4000
 MIN_STEPS = 200
-MAX_EPOCHS = 50
+MAX_EPOCHS = 35
+MAX_EPOCHS_OF_SMALL = 50
+MAX_SAMPLES_OF_SMALL = 1500
 MIN_EPOCHS = 10
 
 
@@ -39,9 +41,8 @@ def cosine(progress):
     return (1 + math.cos(math.pi * progress)) / 2
 
 
-# With at most so many samples, a fifth is held out to compare training with PCA, and is
-# worth a second training with all. With more, it is a tenth, and at most a thousand.
-MAX_SAMPLES_TO_TRAIN_TWICE = 1500
+# Of small data, a fifth is held out to compare training with PCA, and is worth a second
+# training with all samples. Of other data, it is a tenth, and at most a thousand.
 COMPARISON_SHARE = 0.2
 COMPARISON_SHARE_OF_MANY = 0.1
 MAX_COMPARISON = 1000
@@ -49,8 +50,8 @@ MAX_COMPARISON = 1000
 
 def comparison_size(n_samples):
     """Return the number of samples by which training is compared with PCA."""
-    has_few = n_samples <= MAX_SAMPLES_TO_TRAIN_TWICE
-    share = COMPARISON_SHARE if has_few else COMPARISON_SHARE_OF_MANY
+    is_small = n_samples <= MAX_SAMPLES_OF_SMALL
+    share = COMPARISON_SHARE if is_small else COMPARISON_SHARE_OF_MANY
     n_held_out = min(math.ceil(share * n_samples), MAX_COMPARISON)
     return n_held_out if n_held_out < n_samples else 0
 
@@ -75,9 +76,10 @@ SCHEDULES = {"constant": None, "cosine": cosine, "onecycle": one_cycle}
 def training_length(n_rows, batch_size, max_epochs):
     """Return the batch size and the number of epochs; "auto" depends on `n_rows`.
 
-    Small tables get small batches and more epochs: `TARGET_STEPS` steps, but at most
-    `MAX_EPOCHS` epochs, because more would overfit, and at least `MIN_STEPS` steps. Large
-    data sets get large batches, which make the overhead of a step negligible.
+    Small tables get small batches and more epochs: `TARGET_STEPS` steps, but no more than
+    the largest number of epochs, because more would overfit, and at least `MIN_STEPS`
+    steps. Large data sets get large batches, which make the overhead of a step
+    negligible.
     """
     if batch_size == "auto":
         batch_size = min(max(n_rows // STEPS_OF_SMALL, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
@@ -86,7 +88,9 @@ def training_length(n_rows, batch_size, max_epochs):
     batch_size = int(batch_size)  # small types of NumPy overflow
     if max_epochs == "auto":
         steps_per_epoch = -(-n_rows // batch_size)
-        most = max(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
+        is_small = n_rows <= MAX_SAMPLES_OF_SMALL
+        most = MAX_EPOCHS_OF_SMALL if is_small else MAX_EPOCHS
+        most = max(most, math.ceil(MIN_STEPS / steps_per_epoch))
         max_epochs = min(max(round(TARGET_STEPS / steps_per_epoch), MIN_EPOCHS), most)
     return min(batch_size, n_rows), int(max_epochs)
 

@@ -5,6 +5,7 @@ columns, which keeps the meaning of the squared error.
 """
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -71,6 +72,12 @@ class PrincipalAxes:
     axes: np.ndarray
     stds: np.ndarray
     noise_variance: float
+
+    @property
+    def residual_std(self) -> float:
+        """Standard deviation of what the axes leave out, for data divided by `scale`."""
+        n_axes, n_features = self.axes.shape
+        return math.sqrt(self.noise_variance * (n_features - n_axes) / n_features)
 
     def padded(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         """Return axes and standard deviations for a number of components.
