@@ -398,14 +398,17 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
         if getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
             refuse_other_types(X.dtype, given)  # scikit-learn takes dates for numbers
         with readable_errors(given):
-            return validate_data(
+            # With a type of floats, scikit-learn would read numbers from strings.
+            X = validate_data(
                 self,
                 X,
                 reset=reset,
-                dtype=[np.float64, np.float32],
+                dtype="numeric",
                 allow_nd=True,
                 ensure_min_samples=2 if reset else 1,
             )
+        is_single = X.dtype == np.float32
+        return X if is_single else X.astype(np.float64, copy=False)
 
     def _new_estimator(self, X, rng):
         if self.estimator is not None:

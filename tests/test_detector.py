@@ -442,6 +442,14 @@ def test_two_samples_are_enough():
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.parametrize("kind", ["U", "S", "list"])
+def test_numbers_as_text_are_refused(kind):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    X = X.astype(str).tolist() if kind == "list" else X.astype(kind)
+    with pytest.raises(ValueError, match=r"are not real numbers.*OneHotEncoder"):
+        AutoencoderDetector().fit(X)
+
+
 def test_dates_are_refused():
     X = np.arange(8).astype("datetime64[D]").reshape(4, 2)
     with pytest.raises(ValueError, match=r"are not real numbers.*convert dates"):
