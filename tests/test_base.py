@@ -428,6 +428,7 @@ BAD_X = {
     "one dimension": (np.zeros(3), ValueError, r"Reshape your data"),
     "None": (None, ValueError, "X has type NoneType; must be an array"),
     "a generator": ((x for x in NAN), ValueError, "X has type generator; must be"),
+    "a function": (len, ValueError, "X has type builtin_function_or_method; must be"),
     "sparse": (scipy.sparse.eye(4).tocsr(), TypeError, "sparse_output=False"),
     "a sparse tensor": (TENSOR.to_sparse(), TypeError, r"Use X\.to_dense\(\)"),
     "a meta tensor": (TENSOR.to("meta"), ValueError, "has no values"),

@@ -432,7 +432,7 @@ def test_names_of_the_columns(tables):
 
 
 def test_what_is_no_array_is_named():
-    with pytest.raises(TypeError, match=r"X \(builtin_function_or_method\)"):
+    with pytest.raises(ValueError, match="X has type builtin_function_or_method; must"):
         AutoencoderDetector().fit(len)
 
 

@@ -153,7 +153,7 @@ def as_array(X):
             f"X is a {type(X).__name__}; must be an array of samples. Pass its tensor or "
             "array, such as dataset.tensors[0] or dataset.data."
         )
-    if isinstance(X, NOT_ARRAYS) or X is None or hasattr(X, "__next__"):
+    if isinstance(X, NOT_ARRAYS) or X is None or hasattr(X, "__next__") or callable(X):
         raise ValueError(
             f"X has type {type(X).__name__}; must be an array of shape (n_samples, "
             "n_features)."
