@@ -17,7 +17,7 @@ n_components : int, float or None, default=32
 MAIN_PARAMETERS = """
 max_epochs : int or "auto", default="auto"
     Number of passes over the training samples. "auto" makes about 4,000 training steps,
-    but at least 10 epochs, at most 50, or 35 with more than 1,500 samples, and never
+    but at least 10 epochs, at most 50, or 32 with more than 1,500 samples, and never
     fewer than 200 steps. With "auto", plain autoencoders are never much worse than PCA on
     new samples: `fit` first trains on four fifths of the samples, and compares the errors
     on the others with those of PCA. If training does not improve them by more than their
