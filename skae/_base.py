@@ -241,7 +241,8 @@ class BaseAutoencoder(
 
         The learning rate is `lr`, without a schedule, and the optimizer keeps its state.
         The first call starts a new model. Five calls with the same samples equal a fit
-        of five epochs with ``lr_schedule="constant"``. The networks, `loss`, `noise`,
+        of five epochs with ``lr_schedule="constant"``, unless PCA leaves little to learn
+        (see `lr`). The networks, `loss`, `noise`,
         `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are
         those of the first call.
 
@@ -413,6 +414,8 @@ class BaseAutoencoder(
                 self._train_or_stay_at_pca(rows, device, checkpoints)
             else:
                 axes = self._find_axes(rows, index)
+                if start is None and not partial:
+                    settings["lr_factor"] = self._lr_factor(axes)
                 self._net = self._build_net(device, settings, axes)
                 self._warn_if_large(self._net, rows)
                 self._net.train(
@@ -525,6 +528,7 @@ class BaseAutoencoder(
             "max_epochs": 1 if partial else max_epochs,
             "shuffle": bool(self.shuffle),
             "lr": float(self.lr),
+            "lr_factor": 1.0,
             "lr_schedule": None if partial else self.lr_schedule,
             "precision": self.precision,
             "max_grad_norm": float(self.max_grad_norm) if clips else None,
@@ -572,6 +576,7 @@ class BaseAutoencoder(
         others, held_out = schedules.split(len(rows), n_held_out, rng)
         axes = self._find_axes(rows, others)
         settings = self._training_settings(len(others), partial=False)
+        settings["lr_factor"] = self._lr_factor(axes)
         trial = self._build_net(device, settings, axes, is_trial=trains_twice)
         self._warn_if_large(trial, rows)
         if not trains_twice:
@@ -584,6 +589,7 @@ class BaseAutoencoder(
         if trains_twice:
             settings = self._training_settings(len(rows), partial=False)
             axes = self._find_axes(rows)
+            settings["lr_factor"] = self._lr_factor(axes)
             if improves:
                 improves = self._train_with_all(rows, device, settings, axes, checkpoints)
         if not improves:
@@ -644,14 +650,17 @@ class BaseAutoencoder(
             settings = settings | {"lr_schedule": lr_schedule}
         if is_trial:
             copied, settings = [], settings | {"verbose": 0}
-        settings = settings | {"lr_factor": self._lr_factor(axes)}
         module = self._build_module(generator, axes)
         net = self._make_net(module, generator, device, settings, copied)
         net.tasks_ = None if is_trial else self._tasks
         return net
 
     def _lr_factor(self, axes):
-        """Return the factor of the learning rate: small if PCA leaves little to learn."""
+        """Return the factor of the learning rate: small if PCA leaves little to learn.
+
+        It is for a fit that starts at the PCA of all of its samples. Further samples, or
+        weights from another fit, may leave more to learn.
+        """
         starts_exactly_at_pca = (
             axes is not None
             and self.output_activation_ == self.latent_activation == "identity"

@@ -17,7 +17,7 @@ from skae.nn import linear_path
 
 # Settings of a net, as BaseAutoencoder._training_settings returns them, that are saved.
 SETTINGS = (
-    *("n_held_out", "batch_size", "max_epochs", "shuffle", "lr", "lr_factor"),
+    *("n_held_out", "batch_size", "max_epochs", "shuffle", "lr"),
     *("precision", "max_grad_norm", "resumable", "verbose"),
 )
 
@@ -101,8 +101,7 @@ class SavedEstimator(PlainState):
             generator=None,
             device=torch.device("cpu"),
             optimizer_device=torch.device(self.device_),
-            # Models without a factor were saved before there was one.
-            settings={"lr_factor": 1.0} | saved["settings"] | {"lr_schedule": None},
+            settings=saved["settings"] | {"lr_factor": 1.0, "lr_schedule": None},
         )
         resume.restore(net, saved["training"])
         return net
