@@ -242,9 +242,8 @@ class BaseAutoencoder(
         The learning rate is `lr`, without a schedule, and the optimizer keeps its state.
         The first call starts a new model. Five calls with the same samples equal a fit
         of five epochs with ``lr_schedule="constant"``, unless PCA leaves little to learn
-        (see `lr`). The networks, `loss`, `noise`,
-        `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are
-        those of the first call.
+        (see `lr`). The networks, `loss`, `noise`, `latent_penalty`, `optimizer`,
+        `weight_decay`, `callbacks` and `random_state` are those of the first call.
 
         Each call fits the density to the latent codes of its samples. For streaming
         data, set ``latent_density=None`` and call `fit_density` at the end.
@@ -513,8 +512,11 @@ class BaseAutoencoder(
         rng = make_random_state(self.random_state)
         return find_principal_axes(rows, self.n_components_, rng, index)
 
-    def _training_settings(self, n_rows, partial):
-        """Return the parameters of the net that may change between calls."""
+    def _training_settings(self, n_rows, partial, axes=None):
+        """Return the parameters of the net that may change between calls.
+
+        `axes` are those that a fit starts at; None for further training.
+        """
         n_held_out = schedules.validation_size(
             n_rows, self.validation_fraction, self.early_stopping
         )
@@ -528,7 +530,7 @@ class BaseAutoencoder(
             "max_epochs": 1 if partial else max_epochs,
             "shuffle": bool(self.shuffle),
             "lr": float(self.lr),
-            "lr_factor": 1.0,
+            "lr_factor": self._lr_factor(axes),
             "lr_schedule": None if partial else self.lr_schedule,
             "precision": self.precision,
             "max_grad_norm": float(self.max_grad_norm) if clips else None,
@@ -575,8 +577,7 @@ class BaseAutoencoder(
         n_held_out = schedules.comparison_size(len(rows))
         others, held_out = schedules.split(len(rows), n_held_out, rng)
         axes = self._find_axes(rows, others)
-        settings = self._training_settings(len(others), partial=False)
-        settings["lr_factor"] = self._lr_factor(axes)
+        settings = self._training_settings(len(others), partial=False, axes=axes)
         trial = self._build_net(device, settings, axes, is_trial=trains_twice)
         self._warn_if_large(trial, rows)
         if not trains_twice:
@@ -587,9 +588,8 @@ class BaseAutoencoder(
             self._train_to_improve(trial, rows, others, held_out, axes, of_trial)
         )
         if trains_twice:
-            settings = self._training_settings(len(rows), partial=False)
             axes = self._find_axes(rows)
-            settings["lr_factor"] = self._lr_factor(axes)
+            settings = self._training_settings(len(rows), partial=False, axes=axes)
             if improves:
                 improves = self._train_with_all(rows, device, settings, axes, checkpoints)
         if not improves:

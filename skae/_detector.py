@@ -395,8 +395,6 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
 
     def _checked(self, X, *, reset):
         given, X = type(X).__name__, as_array(X)
-        if getattr(getattr(X, "dtype", None), "kind", None) in ("m", "M"):
-            refuse_other_types(X.dtype, given)  # scikit-learn takes dates for numbers
         with readable_errors(given):
             # With a type of floats, scikit-learn would read numbers from strings.
             X = validate_data(
@@ -407,6 +405,7 @@ class AutoencoderDetector(PlainState, CallbackSupportMixin, OutlierMixin, BaseEs
                 allow_nd=True,
                 ensure_min_samples=2 if reset else 1,
             )
+        refuse_other_types(X.dtype, given)  # scikit-learn takes dates for numbers
         is_single = X.dtype == np.float32
         return X if is_single else X.astype(np.float64, copy=False)
 

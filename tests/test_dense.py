@@ -77,6 +77,12 @@ def test_a_number_is_one_hidden_layer(digits, init):
     assert widths(ae.encoder_) == [64, 16, 4]
 
 
+def test_a_warm_start_with_auto_keeps_the_hidden_layers(digits):
+    ae = small_dense(hidden_layer_sizes=(16, 8)).fit(digits)
+    ae.set_params(hidden_layer_sizes="auto", warm_start=True)
+    assert ae.fit(digits).hidden_layer_sizes_ == (16, 8)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_by_default_one_hidden_layer_has_512_units(digits, method):
     ae = DenseAutoencoder(2, max_epochs=1, latent_density=None)

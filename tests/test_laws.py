@@ -96,7 +96,7 @@ def codes_of(ae, X):
     return np.asarray(ae.transform(X), dtype=np.float64)
 
 
-def close(actual, expected, tolerance=1e-5):
+def assert_close(actual, expected, tolerance=1e-5):
     scale = np.abs(expected).max(initial=1e-30)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * scale)
 
@@ -108,7 +108,7 @@ def test_decoded_codes_have_the_shape_of_the_samples(ae, X):
     assert codes.shape == (len(X), ae.n_components_)
     decoded = ae.inverse_transform(codes)
     assert decoded.shape == X.shape
-    close(decoded, ae.reconstruct(X))
+    assert_close(decoded, ae.reconstruct(X))
     assert ae.score_samples(X).shape == (len(X),)
 
 
@@ -119,7 +119,7 @@ def test_the_container_does_not_matter_and_is_not_changed(ae, X, name):
     expected = codes_of(ae.fit(X), X)
     codes = codes_of(ae.fit(given), given)
     np.testing.assert_array_equal(np.asarray(given), kept)
-    close(codes, expected)
+    assert_close(codes, expected)
 
 
 @LAW
@@ -142,8 +142,8 @@ def test_reconstructions_scale_and_shift_with_the_data(ae, seed, exponent, shift
     expected, codes = ae.fit(X).reconstruct(X), codes_of(ae, X)
     changed = scale * (X + shift)
     actual = ae.fit(changed).reconstruct(changed) / scale - shift
-    close(actual, expected, 1e-3)
-    close(codes_of(ae, changed), codes, 1e-3)
+    assert_close(actual, expected, 1e-3)
+    assert_close(codes_of(ae, changed), codes, 1e-3)
 
 
 @LAW
@@ -152,7 +152,7 @@ def test_codes_follow_the_order_of_the_samples(ae, X, random):
     order = list(range(len(X)))
     random.shuffle(order)
     codes = codes_of(ae.fit(X), X)
-    close(codes_of(ae, X[order]), codes[order])
+    assert_close(codes_of(ae, X[order]), codes[order])
 
 
 @LAW
@@ -160,7 +160,7 @@ def test_codes_follow_the_order_of_the_samples(ae, X, random):
 def test_samples_are_encoded_one_by_one_as_together(ae, X, data):
     cut = data.draw(st.integers(1, len(X) - 1))
     whole = codes_of(ae.fit(X), X)
-    close(np.vstack([codes_of(ae, X[:cut]), codes_of(ae, X[cut:])]), whole)
+    assert_close(np.vstack([codes_of(ae, X[:cut]), codes_of(ae, X[cut:])]), whole)
 
 
 @LAW
