@@ -241,9 +241,10 @@ class BaseAutoencoder(
 
         The learning rate is `lr`, without a schedule, and the optimizer keeps its state.
         The first call starts a new model. Five calls with the same samples equal a fit
-        of five epochs with ``lr_schedule="constant"``, unless PCA leaves little to learn
-        (see `lr`). The networks, `loss`, `noise`, `latent_penalty`, `optimizer`,
-        `weight_decay`, `callbacks` and `random_state` are those of the first call.
+        of five epochs with ``lr_schedule="constant"`` and ``weight_decay=0``, unless PCA
+        leaves little to learn (see `lr`). The networks, `loss`, `noise`,
+        `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are
+        those of the first call.
 
         Each call fits the density to the latent codes of its samples. For streaming
         data, set ``latent_density=None`` and call `fit_density` at the end.
@@ -395,36 +396,37 @@ class BaseAutoencoder(
     def _train_on(self, rows, device, start, partial, return_codes, checkpoints):
         """Build, train, fit the density; return the latent codes if asked."""
         self._choose_output_activation(rows, keep=start is not None, partial=partial)
+        resumes = partial and start is not None
+        if not resumes:
+            self._trained_parameters = self.get_params(deep=False)
+            self._choose_sizes(rows, keep=start is not None, partial=partial)
         settings = self._training_settings(len(rows), partial)
         if partial:
             self._check_partial_fit(start, settings)
         axes = self._held_out_ratio = None
         index, validation = self._choose_validation_set(rows, settings["n_held_out"])
-        if partial and start is not None:
+        if resumes:
             self._net = resume.resumed(start, str(device), settings)
             self._net.tasks_ = self._tasks
             self._net.train_one_epoch(
                 rows, index=index, validation=validation, group=self._group
             )
+        elif start is None and not partial and self._compares_with_pca():
+            self._train_or_stay_at_pca(rows, device, checkpoints)
         else:
-            self._trained_parameters = self.get_params(deep=False)
-            self._choose_sizes(rows, keep=start is not None, partial=partial)
-            if start is None and not partial and self._compares_with_pca():
-                self._train_or_stay_at_pca(rows, device, checkpoints)
-            else:
-                axes = self._find_axes(rows, index)
-                if start is None and not partial:
-                    settings["lr_factor"] = self._lr_factor(axes)
-                self._net = self._build_net(device, settings, axes)
-                self._warn_if_large(self._net, rows)
-                self._net.train(
-                    rows,
-                    start,
-                    index=index,
-                    validation=validation,
-                    checkpoints=checkpoints,
-                    group=self._group,
-                )
+            axes = self._find_axes(rows, index)
+            if start is None and not partial:
+                settings["lr_factor"] = self._lr_factor(axes)
+            self._net = self._build_net(device, settings, axes)
+            self._warn_if_large(self._net, rows)
+            self._net.train(
+                rows,
+                start,
+                index=index,
+                validation=validation,
+                checkpoints=checkpoints,
+                group=self._group,
+            )
         self._set_fitted_attributes()
         self._measure_quality(rows, validation, warn=not partial)
         if not partial:
@@ -523,6 +525,7 @@ class BaseAutoencoder(
         batch_size, max_epochs = schedules.training_length(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
+        n_steps = (n_rows - n_held_out) / batch_size
         clips = self.max_grad_norm is not None
         return {
             "n_held_out": n_held_out,
@@ -532,6 +535,7 @@ class BaseAutoencoder(
             "lr": float(self.lr),
             "lr_factor": self._lr_factor(axes),
             "lr_schedule": None if partial else self.lr_schedule,
+            "network_decay": 0.0 if partial else self._network_decay(n_steps),
             "precision": self.precision,
             "max_grad_norm": float(self.max_grad_norm) if clips else None,
             "resumable": partial or bool(self.warm_start),
@@ -670,6 +674,12 @@ class BaseAutoencoder(
         if not starts_exactly_at_pca:
             return 1.0
         return optimizers.step_factor(self.optimizer, axes.residual_std)
+
+    def _network_decay(self, n_steps):
+        """Return the decay of the networks, for `n_steps` in an epoch."""
+        if self.init != "pca" or self.weight_decay != "auto":
+            return 0.0
+        return optimizers.network_decay(self.optimizer, self.n_features_in_, n_steps)
 
     def _make_net(
         self, module, generator, device, settings, callbacks=(), optimizer_device=None

@@ -32,6 +32,8 @@ from skae.nn.networks import dense_layers, layer_sizes
 
 # The "auto" sizes of the hidden layers: docs/benchmarks/design_notes.md.
 HIDDEN_LAYER_SIZES = (512,)
+HIDDEN_LAYER_SIZES_OF_MANY = (512, 512)
+MANY_SAMPLES = 5_000
 
 # The initial weights of the first layers beside a linear path, relative to torch's.
 FIRST_LAYER_GAIN = 0.5
@@ -45,12 +47,14 @@ DENSE_RULES = {
 }
 
 
-def _choose_hidden_layer_sizes(estimator, keep):
-    """Set `hidden_layer_sizes_`."""
+def _choose_hidden_layer_sizes(estimator, n_samples, keep):
+    """Set `hidden_layer_sizes_`; the number of samples may not be known."""
     if not isinstance(estimator.hidden_layer_sizes, str):
         estimator.hidden_layer_sizes_ = layer_sizes(estimator.hidden_layer_sizes)
     elif not keep:
-        estimator.hidden_layer_sizes_ = HIDDEN_LAYER_SIZES
+        has_many = n_samples is not None and n_samples >= MANY_SAMPLES
+        sizes = HIDDEN_LAYER_SIZES_OF_MANY if has_many else HIDDEN_LAYER_SIZES
+        estimator.hidden_layer_sizes_ = sizes
 
 
 def _dense_networks(estimator, n_features):
@@ -102,7 +106,8 @@ class DenseAutoencoder(BaseAutoencoder):
     ----------
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
-        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,).
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,),
+        and (512, 512) in a `fit` to 5,000 samples or more.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -170,7 +175,7 @@ class DenseAutoencoder(BaseAutoencoder):
         optimizer: Optimizer = "adam",
         lr: float = 5e-3,
         lr_schedule: Schedule | Auto = "auto",
-        weight_decay: float = 0.0,
+        weight_decay: float | Auto = "auto",
         max_grad_norm: float | None = None,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -222,7 +227,7 @@ class DenseAutoencoder(BaseAutoencoder):
 
     def _choose_layer_sizes(self, n_samples, keep):
         super()._choose_layer_sizes(n_samples, keep)
-        _choose_hidden_layer_sizes(self, keep)
+        _choose_hidden_layer_sizes(self, n_samples, keep)
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)
@@ -241,7 +246,8 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
     ----------
     {n_components}
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
-        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,).
+        Numbers of units in the encoder's hidden layers; () for none. "auto" is (512,),
+        and (512, 512) in a `fit` to 5,000 samples or more.
     {main_parameters}
     decoder_hidden_layer_sizes : int or sequence of int, default=None
         Numbers of units in the decoder's hidden layers. None mirrors the encoder.
@@ -310,7 +316,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
         optimizer: Optimizer = "adam",
         lr: float = 5e-3,
         lr_schedule: Schedule | Auto = "auto",
-        weight_decay: float = 0.0,
+        weight_decay: float | Auto = "auto",
         max_grad_norm: float | None = None,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -363,7 +369,7 @@ class DenseVariationalAutoencoder(BaseVariationalAutoencoder):
 
     def _choose_layer_sizes(self, n_samples, keep):
         super()._choose_layer_sizes(n_samples, keep)
-        _choose_hidden_layer_sizes(self, keep)
+        _choose_hidden_layer_sizes(self, n_samples, keep)
 
     def _build_networks(self, n_features: int) -> tuple[nn.Module, nn.Module]:
         return _dense_networks(self, n_features)

@@ -94,7 +94,7 @@ n_flow_layers : int or "auto", default="auto"
     codes to standard normal variables (Dinh et al. 2017, "Real NVP"), trained with the
     other networks. It lets codes form clusters and keeps samples from the prior
     realistic. 0 puts the standard normal prior on the codes themselves, as Kingma and
-    Welling do. "auto" is 8, but 0 for fewer than 10,000 samples.
+    Welling do. "auto" is 12, but 0 for fewer than 10,000 samples.
 """
 
 TRAINING_PARAMETERS = """
@@ -131,8 +131,13 @@ lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
     nearly 0 (Smith and Topin 2019); "cosine" falls from `lr` to 0. "auto" is "onecycle";
     with `early_stopping`, or an LRScheduler or EarlyStopping in `callbacks`, it is
     "constant".
-weight_decay : float, default=0.0
-    Weight decay of the optimizer.
+weight_decay : float or "auto", default="auto"
+    A number is the weight decay of the optimizer, for all weights. "auto" pulls the
+    model to PCA: in a `fit` with ``init="pca"`` and Adam or one of its variants, the
+    weights of the networks, but not those of the linear maps beside them, decay as in
+    AdamW (Loshchilov and Hutter 2019). The weight decay is 0.15 times the number of
+    features, divided by the number of steps in an epoch, and at most 2. Otherwise, and in
+    variational models without a flow, "auto" is 0.
 max_grad_norm : float, default=None
     Gradient clipping: a gradient with a larger norm, over all weights, is scaled down to
     it. None does not clip.

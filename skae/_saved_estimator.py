@@ -21,6 +21,9 @@ SETTINGS = (
     *("precision", "max_grad_norm", "resumable", "verbose"),
 )
 
+# Those of a loaded net, until it is trained further.
+UNTRAINED = {"lr_factor": 1.0, "lr_schedule": None, "network_decay": 0.0}
+
 # Attributes of a density, as `_saved_density` returns them.
 DENSITY = ("density_", "_sampling_rng")
 
@@ -101,7 +104,7 @@ class SavedEstimator(PlainState):
             generator=None,
             device=torch.device("cpu"),
             optimizer_device=torch.device(self.device_),
-            settings=saved["settings"] | {"lr_factor": 1.0, "lr_schedule": None},
+            settings=saved["settings"] | UNTRAINED,
         )
         resume.restore(net, saved["training"])
         return net

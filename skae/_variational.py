@@ -53,7 +53,7 @@ FLOW_HIDDEN_SIZE = 128
 
 # "auto" has this number of layers in the flow, but none for few samples, which cannot
 # train a flow better than a density that is fitted to the codes.
-N_FLOW_LAYERS = 8
+N_FLOW_LAYERS = 12
 MIN_SAMPLES_OF_FLOW = 10_000
 
 # Bounds of the variances of random codes at the start of training.
@@ -153,7 +153,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         optimizer: Optimizer = "adam",
         lr: float = 5e-3,
         lr_schedule: Schedule | Auto = "auto",
-        weight_decay: float = 0.0,
+        weight_decay: float | Auto = "auto",
         max_grad_norm: float | None = None,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -251,9 +251,10 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return 2 * self.n_components_
 
     def _make_module(self, encoder, decoder):
-        flow, n_components = None, self.n_components_
-        if self.n_flow_layers_ > 0 and n_components > 1:  # one component has no pair
-            flow = CouplingFlow(n_components, self.n_flow_layers_, FLOW_HIDDEN_SIZE)
+        flow = None
+        if self._has_flow():
+            sizes = self.n_components_, self.n_flow_layers_, FLOW_HIDDEN_SIZE
+            flow = CouplingFlow(*sizes)
         return Autoencoder(
             GaussianEncoder(encoder, flow), Decoder(decoder, self.output_activation_)
         )
@@ -265,6 +266,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _lr_factor(self, axes):
         return 1.0  # random codes leave more to learn than PCA
+
+    def _network_decay(self, n_steps):
+        # Larger codes make up for smaller weights; only a flow allows them.
+        return super()._network_decay(n_steps) if self._has_flow() else 0.0
+
+    def _has_flow(self):
+        return self.n_flow_layers_ > 0 and self.n_components_ > 1  # one has no pair
 
     def _make_loss(self, module):
         divergence = PriorDivergence

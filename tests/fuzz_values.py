@@ -274,7 +274,7 @@ PARAMETERS = {
         ["auto", "constant", "cosine", "onecycle"],
         choice("auto", "constant", "cosine", "onecycle"),
     ),
-    "weight_decay": ([0, 1e-4, np.float16(0.1)], real(0)),
+    "weight_decay": (["auto", 0, 1e-4, np.float16(0.1)], or_auto(real(0))),
     "batch_size": (
         ["auto", 1, 8, np.uint8(16), 10**12],
         or_auto(integer(1)),

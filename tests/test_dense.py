@@ -93,6 +93,16 @@ def test_by_default_one_hidden_layer_has_512_units(digits, method):
     assert widths(ae.decoder_) == [2, 512, 64]
 
 
+def test_fits_to_many_samples_have_two_hidden_layers():
+    X = np.random.default_rng(0).normal(size=(5_000, 3))
+    params = {"max_epochs": 1, "batch_size": 1_000, "latent_density": None}
+    fitted = DenseAutoencoder(2, **params).fit(X)
+    assert fitted.hidden_layer_sizes_ == (512, 512)
+    assert DenseAutoencoder(2, **params).fit(X[1:]).hidden_layer_sizes_ == (512,)
+    streamed = DenseAutoencoder(2, **params).partial_fit(X)  # their number is not known
+    assert streamed.hidden_layer_sizes_ == (512,)
+
+
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_a_linear_autoencoder_spans_the_subspace_of_pca(init):
     X = load_digits().data / 16

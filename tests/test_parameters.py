@@ -56,7 +56,7 @@ WRONG = {
     ],
     "lr": [0, -1.0, float("inf"), float("nan"), "fast", None, True],
     "lr_schedule": ["linear", None],
-    "weight_decay": [-1e-3, None, float("nan")],
+    "weight_decay": [-1e-3, None, float("nan"), "none"],
     "batch_size": [0, 2.5, "all", None, True],
     "shuffle": ["yes", None, 2],
     "max_epochs": [0, 1.5, "many", None],

@@ -28,6 +28,7 @@ from skae._training.threads import is_small_step, one_thread
 from skae.exceptions import NonFiniteError, StopTraining
 from skae.nn.autoencoder import Autoencoder
 from skae.nn.copying import copy_module
+from skae.nn.linear_path import decaying_weights
 from skae.nn.losses import LearnedScaleLoss
 from skae.nn.noise import PartOfNoise
 
@@ -106,6 +107,9 @@ class AutoencoderNet(NeuralNet):
         Factor of `lr`.
     lr_schedule : callable or None
         Maps the fraction of completed steps to a factor of `lr`, both in [0, 1].
+    network_decay : float
+        Decay of the networks beside the linear maps: after each step, their weight
+        matrices are multiplied by 1 - `network_decay` * learning rate.
     n_held_out : int
         Size of the validation set.
     precision : {"float32", "tf32", "bfloat16"}
@@ -142,6 +146,7 @@ class AutoencoderNet(NeuralNet):
         shuffle,
         lr_factor,
         lr_schedule,
+        network_decay,
         n_held_out,
         precision,
         max_grad_norm,
@@ -160,6 +165,7 @@ class AutoencoderNet(NeuralNet):
         self.shuffle = shuffle
         self.lr_factor = lr_factor
         self.lr_schedule = lr_schedule
+        self.network_decay = network_decay
         self.n_held_out = n_held_out
         self.precision = precision
         self.max_grad_norm = max_grad_norm
@@ -167,6 +173,7 @@ class AutoencoderNet(NeuralNet):
         self.generator_ = generator
         self.saved_ = self.last_epoch_ = None
         self.noise_source_ = self.noise_ = None
+        self.decaying_ = ()
         self.n_steps_so_far_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_ = []
@@ -411,12 +418,14 @@ class AutoencoderNet(NeuralNet):
             self.noise_ = self.noise_source_ if training else fixed
             if self.group_ is not None:
                 self.noise_ = PartOfNoise(self.noise_, batches)
+        if training and self.network_decay:
+            self.decaying_ = decaying_weights(self.module_)
         try:
             self.run_single_epoch(
                 batches, training=training, prefix=prefix, step_fn=step_fn, **fit_params
             )
         finally:
-            self.noise_ = None
+            self.noise_, self.decaying_ = None, ()
         return self._mean_loss(prefix)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -556,7 +565,12 @@ class AutoencoderNet(NeuralNet):
         self.n_steps_so_far_ += 1
         if self.n_steps_so_far_ % STEPS_BETWEEN_FLUSHES == 0:
             flush_denormals(self.optimizer_)
-        return self.optimizer_.step(step_fn)
+        loss = self.optimizer_.step(step_fn)
+        with torch.no_grad():
+            for weights in self.decaying_:
+                lr = self.optimizer_.param_groups[0]["lr"]
+                weights.mul_(1 - self.network_decay * lr)
+        return loss
 
     # Data -------------------------------------------------------------------------
 
@@ -662,6 +676,7 @@ class AutoencoderNet(NeuralNet):
             "last_epoch_": None,
             "noise_source_": None,
             "noise_": None,
+            "decaying_": (),
             "group_": None,
             "batches_": None,
             "tasks_": None,

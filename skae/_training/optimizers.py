@@ -91,6 +91,11 @@ MIN_EPS = 1e-8
 # than what is left to learn: training on wide tables diverges.
 RESIDUAL_OF_FULL_STEPS = 0.25
 
+# The decay of the networks' weights, per epoch and feature, and its bound per step: both
+# relative to the learning rate.
+DECAY_OF_EPOCH = 0.15
+MAX_DECAY = 2.0
+
 # One kernel for all weights, on the CPU as on a GPU.
 FUSED_OPTIMIZERS = (
     Adam,
@@ -128,7 +133,7 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
     Parameters
     ----------
     optimizer : str, type or partial
-    weight_decay : float
+    weight_decay : float or "auto"
     device : torch.device
     n_features : int, default=None
         Number of features if training starts at PCA, else None.
@@ -139,6 +144,10 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
         If the optimizer has no weight decay, or a partial sets an option that skae sets.
     """
     params = {}
+    if weight_decay == "auto":  # decays apart from the optimizer
+        weight_decay = 0.0
+    if optimizer in OPTIMIZERS:
+        params["optimizer__weight_decay"] = 0.0  # AdamW's default is another one
     if n_features is not None and optimizer in ADAPTIVE:
         params["optimizer__eps"] = max(EPS_OF_ONE_FEATURE / n_features, MIN_EPS)
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
@@ -179,6 +188,27 @@ def step_factor(optimizer, residual_std):
     if optimizer not in ADAPTIVE:
         return 1.0
     return min(1.0, residual_std / RESIDUAL_OF_FULL_STEPS)
+
+
+def network_decay(optimizer, n_features, n_steps):
+    """Return the decay of the networks beside the linear maps, for "auto".
+
+    It pulls a model to PCA. It is decoupled from the gradient, as in AdamW (Loshchilov
+    and Hutter 2019). The number of epochs in which weights decay does not depend on the
+    number of samples (Wang and Aitchison 2025, "How to set AdamW's weight decay as you
+    scale model and dataset size"); it is smaller for more features, with which networks
+    overfit more.
+
+    Parameters
+    ----------
+    optimizer : str, type or partial
+    n_features : int
+    n_steps : float
+        Steps in an epoch.
+    """
+    if optimizer not in ADAPTIVE:
+        return 0.0
+    return min(DECAY_OF_EPOCH * n_features / n_steps, MAX_DECAY)
 
 
 def flush_denormals(optimizer):

@@ -88,6 +88,7 @@ def snapshot(net):
         last_epoch_=None,
         noise_source_=None,
         noise_=None,
+        decaying_=(),
         checkpoints_=None,
         group_=None,
         batches_=None,

@@ -6,7 +6,7 @@ columns, which keeps the meaning of the squared error.
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -323,6 +323,19 @@ def add_empty_path(
         network(decoder.body, gains[1], n_features),
         empty(n_components),
     )
+
+
+def decaying_weights(module: "Autoencoder") -> list[Tensor]:
+    """Return the weights that decay to leave a linear autoencoder.
+
+    They are the weight matrices to train of the networks beside the linear maps.
+    """
+    encoder: Any = module.encoder.body
+    decoder: Any = module.decoder.body
+    networks = encoder.network, decoder.network
+    weights = [weights for network in networks for weights in network.parameters()]
+    matrices = [w for w in weights if w.ndim > 1 and w.requires_grad]
+    return list(dict.fromkeys(matrices))  # both networks may share some
 
 
 def has_gains(module: "Autoencoder") -> tuple[bool, bool]:
