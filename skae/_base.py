@@ -677,7 +677,7 @@ class BaseAutoencoder(
 
     def _network_decay(self, n_steps):
         """Return the decay of the networks, for `n_steps` in an epoch."""
-        if self.init != "pca" or self.weight_decay != "auto":
+        if self.init != "pca" or not isinstance(self.weight_decay, str):
             return 0.0
         return optimizers.network_decay(self.optimizer, self.n_features_in_, n_steps)
 

@@ -57,6 +57,13 @@ def test_the_decay_of_an_epoch_depends_on_the_features_alone():
     assert network_decay("adam", 64, 1) == 2  # the bound, in each step
 
 
+def test_weights_decay_to_zero_at_most(digits):
+    weights = after_one_step(digits, lr=0.6)  # 1 - 0.6 * 2 is below 0
+    decayed = [w for name, w in weights.items() if is_decayed(name, w)]
+    assert decayed
+    assert not any(w.any() for w in decayed)
+
+
 @pytest.mark.parametrize(
     "params",
     [

@@ -566,11 +566,14 @@ class AutoencoderNet(NeuralNet):
         if self.n_steps_so_far_ % STEPS_BETWEEN_FLUSHES == 0:
             flush_denormals(self.optimizer_)
         loss = self.optimizer_.step(step_fn)
-        with torch.no_grad():
-            for weights in self.decaying_:
-                lr = self.optimizer_.param_groups[0]["lr"]
-                weights.mul_(1 - self.network_decay * lr)
+        self._decay()
         return loss
+
+    @torch.no_grad()
+    def _decay(self):
+        factor = 1 - self.network_decay * self.optimizer_.param_groups[0]["lr"]
+        for weights in self.decaying_:
+            weights.mul_(max(factor, 0.0))
 
     # Data -------------------------------------------------------------------------
 

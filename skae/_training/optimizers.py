@@ -144,7 +144,7 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
         If the optimizer has no weight decay, or a partial sets an option that skae sets.
     """
     params = {}
-    if weight_decay == "auto":  # decays apart from the optimizer
+    if isinstance(weight_decay, str):  # "auto": decays apart from the optimizer
         weight_decay = 0.0
     if optimizer in OPTIMIZERS:
         params["optimizer__weight_decay"] = 0.0  # AdamW's default is another one

@@ -27,10 +27,10 @@ class LatentGaussianMixture(BaseDensity):
     ----------
     n_components : int or "auto", default="auto"
         Number of components, at most the number of codes. "auto" takes the least of
-        ``0.6 * sqrt(n_samples)``, ``n_samples / (2 * n_features)``,
-        ``1e10 / (n_samples * n_features**2)`` and 120, but at least 1. The third term
+        ``0.8 * sqrt(n_samples)``, ``n_samples / (2 * n_features)``,
+        ``1.25e10 / (n_samples * n_features**2)`` and 200, but at least 1. The third term
         limits the time of `fit`: for 60,000 codes with 32 features it has no effect, with
-        128 features there are 10 components, and with 400 features there is one, so that
+        128 features there are 12 components, and with 400 features there is one, so that
         the density is a single Gaussian. `n_components_` is the number in use.
     max_iter : int, default=4
         Number of EM iterations. All of them are run, without a test of convergence. The
