@@ -16,13 +16,13 @@ a time.
 
 import argparse
 import collections
+import os
 import pathlib
 import re
 import time
 
-import matplotlib
+os.environ["MPLBACKEND"] = "agg"  # in the processes of --jobs, too
 
-matplotlib.use("agg")
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -193,7 +193,10 @@ def parse_options():
         "--quick", action="store_true", help="test run: few epochs and samples"
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, help="models trained at a time, on as many cores"
+        "--jobs",
+        type=int,
+        default=1,
+        help="models trained at a time; their seconds are then those of fewer cores",
     )
     parser.add_argument("--out", type=pathlib.Path, default="study_output")
     return parser.parse_args()

@@ -95,6 +95,7 @@ class Judge:
     def features(self, X):
         """Return the 64 features of samples, (n_samples, 64)."""
         with torch.inference_mode():
+            # Copied: joblib shares arrays that cannot be written.
             chunks = torch.tensor(X, dtype=torch.float32).split(1_000)
             return torch.cat([self.classifier.module_.body(c) for c in chunks]).numpy()
 

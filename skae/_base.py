@@ -525,7 +525,7 @@ class BaseAutoencoder(
         batch_size, max_epochs = schedules.training_length(
             n_rows - n_held_out, self.batch_size, self.max_epochs
         )
-        n_steps = (n_rows - n_held_out) / batch_size
+        n_steps = math.ceil((n_rows - n_held_out) / batch_size)
         clips = self.max_grad_norm is not None
         return {
             "n_held_out": n_held_out,
@@ -675,9 +675,13 @@ class BaseAutoencoder(
             return 1.0
         return optimizers.step_factor(self.optimizer, axes.residual_std)
 
+    @property
+    def _chooses_weight_decay(self):
+        return isinstance(self.weight_decay, str)  # "auto"
+
     def _network_decay(self, n_steps):
         """Return the decay of the networks, for `n_steps` in an epoch."""
-        if self.init != "pca" or not isinstance(self.weight_decay, str):
+        if self.init != "pca" or not self._chooses_weight_decay:
             return 0.0
         return optimizers.network_decay(self.optimizer, self.n_features_in_, n_steps)
 
@@ -698,7 +702,7 @@ class BaseAutoencoder(
             device=str(device),
             **optimizers.optimizer_params(
                 self.optimizer,
-                self.weight_decay,
+                0.0 if self._chooses_weight_decay else float(self.weight_decay),
                 optimizer_device or device,
                 self.n_features_in_ if self.init == "pca" else None,
             ),

@@ -1,15 +1,19 @@
 """Weight decay: that of the optimizer, and the default, which pulls to PCA."""
 
+import copy
+import functools
+
 import numpy as np
 import pytest
 import torch
-from helpers import small_conv, small_dense, small_dense_variational
+from helpers import KeepOptimizer, small_conv, small_dense, small_dense_variational
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, Freezer
+from torch import nn
 
-from skae import DenseAutoencoder
+from skae import BaseAutoencoder, DenseAutoencoder
 from skae._training.optimizers import network_decay
 
 LR = 0.01
@@ -95,8 +99,94 @@ def test_auto_is_zero_in_partial_fit(digits, all_weights):
     np.testing.assert_array_equal(with_auto, without)
 
 
+def test_auto_is_zero_in_partial_fit_after_a_fit(digits, all_weights):
+    fitted = small_dense(warm_start=True).fit(digits)
+    copies = (copy.deepcopy(fitted).set_params(weight_decay=d) for d in (0, "auto"))
+    without, with_auto = (all_weights(ae.partial_fit(digits)) for ae in copies)
+    np.testing.assert_array_equal(with_auto, without)
+
+
+def test_short_batches_count_as_steps(digits):
+    """With 150 and 50 samples, there are two steps in an epoch."""
+    params = {"batch_size": 150, "lr": 1e-3, "lr_schedule": "constant", "max_epochs": 1}
+    ae = small_dense(**params).fit(digits[:, :5])
+    assert ae._net.network_decay == pytest.approx(0.15 * 5 / 2)
+
+
+def test_an_own_optimizer_needs_no_learning_rate_in_its_state(digits):
+    class NoRate(torch.optim.SGD):
+        def step(self, closure=None):
+            loss = super().step(closure)
+            self.param_groups[0].pop("lr")
+            return loss
+
+    ae = small_dense(optimizer=NoRate, batch_size=200, max_epochs=1)
+    ae.set_params(lr_schedule="constant")
+    assert ae.fit(digits).n_iter_ == 1
+
+
+class Body(nn.Module):
+    """A layer without a gradient, a normalization, and a layer that is used twice."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.fixed = nn.Linear(n_in, 16)
+        self.norm = nn.LayerNorm((4, 4))
+        self.twice = nn.Linear(16, 16)
+        self.same = self.twice
+        self.last = nn.Linear(16, n_out)
+
+    def forward(self, X):
+        with torch.no_grad():
+            X = self.fixed(X)
+        X = self.norm(X.reshape(-1, 4, 4)).flatten(1)
+        return self.last(torch.relu(self.same(torch.relu(self.twice(X)))))
+
+
+class Own(BaseAutoencoder):
+    def _build_networks(self, n_features):
+        return Body(n_features, self.n_components_), nn.Linear(
+            self.n_components_, n_features
+        )
+
+
+def make_own(**params):
+    return Own(4, random_state=0, **params)
+
+
+def test_in_own_networks_layers_that_are_trained_decay_once(digits):
+    without = after_one_step(digits, make_own, weight_decay=0)
+    for name, weights in after_one_step(digits, make_own).items():
+        decays = is_decayed(name, weights) and "fixed" not in name and "norm" not in name
+        assert_allclose(weights, without[name] * (0.98 if decays else 1), rtol=1e-5)
+
+
+GAIN = "encoder.body.network.1.weight"
+
+
+class Normalized(BaseAutoencoder):
+    """A normalization follows the last layer of its encoder."""
+
+    def _build_networks(self, n_features):
+        last = nn.Linear(n_features, self.n_components_)
+        norm = nn.BatchNorm1d(self.n_components_)
+        return nn.Sequential(last, norm), nn.Linear(self.n_components_, n_features)
+
+
+def make_normalized(**params):
+    return Normalized(4, random_state=0, **params)
+
+
+def test_gains_decay_like_the_last_layers_for_which_they_stand(digits):
+    gains = [
+        after_one_step(digits, make_normalized, weight_decay=decay)[GAIN]
+        for decay in (0, "auto")
+    ]
+    assert gains[0].all()
+    assert_allclose(gains[1], 0.98 * gains[0], rtol=1e-5)
+
+
 def test_frozen_weights_do_not_decay(digits):
-    # A Freezer does this before the first step.
     frozen = [Freezer("encoder.body.network.*")]
     without = after_one_step(digits, weight_decay=0, callbacks=frozen)
     with_auto = after_one_step(digits, callbacks=frozen)
@@ -107,14 +197,20 @@ def test_frozen_weights_do_not_decay(digits):
             assert not torch.equal(with_auto[name], weights)
 
 
-def test_zero_is_zero_for_adamw(digits, all_weights):
+@pytest.mark.parametrize("weight_decay", [0, "auto"])
+@pytest.mark.parametrize("optimizer", ["adamw", torch.optim.AdamW], ids=["name", "class"])
+def test_zero_is_zero_for_adamw(digits, all_weights, optimizer, weight_decay):
     """The default of torch's AdamW is another one."""
-    by_name = (
-        small_dense(optimizer=optimizer, weight_decay=0).fit(digits)
-        for optimizer in ("adam", "adamw")
-    )
-    adam, adamw = map(all_weights, by_name)
+    params = {"weight_decay": weight_decay, "init": "random"}
+    adam = all_weights(small_dense(**params).fit(digits))
+    adamw = all_weights(small_dense(optimizer=optimizer, **params).fit(digits))
     np.testing.assert_allclose(adamw, adam, rtol=1e-4, atol=1e-5)
+
+
+def test_a_partial_keeps_its_weight_decay(digits):
+    decaying = functools.partial(torch.optim.AdamW, weight_decay=0.5)
+    ae = small_dense(optimizer=decaying, callbacks=[KeepOptimizer()]).fit(digits)
+    assert ae.callbacks_[0][1].optimizer_.param_groups[0]["weight_decay"] == 0.5
 
 
 def held_out_errors(X, n_components):

@@ -108,8 +108,9 @@ class AutoencoderNet(NeuralNet):
     lr_schedule : callable or None
         Maps the fraction of completed steps to a factor of `lr`, both in [0, 1].
     network_decay : float
-        Decay of the networks beside the linear maps: after each step, their weight
-        matrices are multiplied by 1 - `network_decay` * learning rate.
+        Decay of the networks beside the linear maps: after each step, those of their
+        weights that have a gradient are multiplied by 1 - `network_decay` * learning
+        rate.
     n_held_out : int
         Size of the validation set.
     precision : {"float32", "tf32", "bfloat16"}
@@ -335,6 +336,7 @@ class AutoencoderNet(NeuralNet):
             if isinstance(part, LearnedScaleLoss):
                 part.gather = None
         self.last_epoch_ = self.noise_source_ = self.noise_ = None
+        self.decaying_ = ()
         self.checkpoints_ = self.group_ = self.batches_ = self.tasks_ = None
 
     def continue_from(self, loss_curve, validation_loss_curve):
@@ -418,9 +420,9 @@ class AutoencoderNet(NeuralNet):
             self.noise_ = self.noise_source_ if training else fixed
             if self.group_ is not None:
                 self.noise_ = PartOfNoise(self.noise_, batches)
-        if training and self.network_decay:
-            self.decaying_ = decaying_weights(self.module_)
         try:
+            if training and self.network_decay:
+                self.decaying_ = decaying_weights(self.module_)
             self.run_single_epoch(
                 batches, training=training, prefix=prefix, step_fn=step_fn, **fit_params
             )
@@ -571,9 +573,12 @@ class AutoencoderNet(NeuralNet):
 
     @torch.no_grad()
     def _decay(self):
+        if not self.decaying_:
+            return
         factor = 1 - self.network_decay * self.optimizer_.param_groups[0]["lr"]
         for weights in self.decaying_:
-            weights.mul_(max(factor, 0.0))
+            if weights.grad is not None:
+                weights.mul_(max(factor, 0.0))
 
     # Data -------------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
     Parameters
     ----------
     optimizer : str, type or partial
-    weight_decay : float or "auto"
+    weight_decay : float
     device : torch.device
     n_features : int, default=None
         Number of features if training starts at PCA, else None.
@@ -144,10 +144,6 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
         If the optimizer has no weight decay, or a partial sets an option that skae sets.
     """
     params = {}
-    if isinstance(weight_decay, str):  # "auto": decays apart from the optimizer
-        weight_decay = 0.0
-    if optimizer in OPTIMIZERS:
-        params["optimizer__weight_decay"] = 0.0  # AdamW's default is another one
     if n_features is not None and optimizer in ADAPTIVE:
         params["optimizer__eps"] = max(EPS_OF_ONE_FEATURE / n_features, MIN_EPS)
     optimizer = OPTIMIZERS.get(optimizer, optimizer)
@@ -164,13 +160,15 @@ def optimizer_params(optimizer, weight_decay, device, n_features=None):
             "GPU, but training is on the CPU; remove capturable from the partial."
         )
     params["optimizer"] = optimizer
-    if weight_decay:
-        if "weight_decay" not in inspect.signature(optimizer).parameters:
-            raise ValueError(
-                f"weight_decay={weight_decay} is invalid: {name} has no weight_decay. "
-                "Use weight_decay=0 or another optimizer."
-            )
-        params["optimizer__weight_decay"] = float(weight_decay)
+    signature = inspect.signature(_optimizer_class(optimizer))
+    has_decay = "weight_decay" in signature.parameters
+    if weight_decay and not has_decay:
+        raise ValueError(
+            f"weight_decay={weight_decay} is invalid: {name} has no weight_decay. Use "
+            "weight_decay=0 or another optimizer."
+        )
+    if weight_decay or (has_decay and "weight_decay" not in options):
+        params["optimizer__weight_decay"] = weight_decay  # AdamW's default is not 0
     if optimizer in FUSED_OPTIMIZERS and device.type in ("cpu", "cuda"):
         params["optimizer__fused"] = True
     return params
@@ -194,16 +192,16 @@ def network_decay(optimizer, n_features, n_steps):
     """Return the decay of the networks beside the linear maps, for "auto".
 
     It pulls a model to PCA. It is decoupled from the gradient, as in AdamW (Loshchilov
-    and Hutter 2019). The number of epochs in which weights decay does not depend on the
-    number of samples (Wang and Aitchison 2025, "How to set AdamW's weight decay as you
-    scale model and dataset size"); it is smaller for more features, with which networks
+    and Hutter 2019). Below the bound, weights decay in the same number of epochs whatever
+    the number of samples (Wang and Aitchison 2025, "How to set AdamW's weight decay as
+    you scale model and dataset size"), and faster with more features, with which networks
     overfit more.
 
     Parameters
     ----------
     optimizer : str, type or partial
     n_features : int
-    n_steps : float
+    n_steps : int
         Steps in an epoch.
     """
     if optimizer not in ADAPTIVE:

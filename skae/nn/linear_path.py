@@ -328,14 +328,19 @@ def add_empty_path(
 def decaying_weights(module: "Autoencoder") -> list[Tensor]:
     """Return the weights that decay to leave a linear autoencoder.
 
-    They are the weight matrices to train of the networks beside the linear maps.
+    They are those of linear layers and convolutions in the networks beside the linear
+    maps, without biases, and each `Gain`.
     """
     encoder: Any = module.encoder.body
     decoder: Any = module.decoder.body
-    networks = encoder.network, decoder.network
-    weights = [weights for network in networks for weights in network.parameters()]
-    matrices = [w for w in weights if w.ndim > 1 and w.requires_grad]
-    return list(dict.fromkeys(matrices))  # both networks may share some
+    layers = [*encoder.network.modules(), *decoder.network.modules()]
+    weights = [
+        weights
+        for layer in layers
+        for weights in layer.parameters()
+        if isinstance(layer, Gain) or (isinstance(layer, LAYERS) and weights.ndim > 1)
+    ]
+    return list(dict.fromkeys(weights))  # layers may share some
 
 
 def has_gains(module: "Autoencoder") -> tuple[bool, bool]:
