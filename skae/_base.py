@@ -241,10 +241,10 @@ class BaseAutoencoder(
 
         The learning rate is `lr`, without a schedule, and the optimizer keeps its state.
         The first call starts a new model. Five calls with the same samples equal a fit
-        of five epochs with ``lr_schedule="constant"`` and ``weight_decay=0``, unless PCA
-        leaves little to learn (see `lr`). The networks, `loss`, `noise`,
-        `latent_penalty`, `optimizer`, `weight_decay`, `callbacks` and `random_state` are
-        those of the first call.
+        of five epochs with ``lr_schedule="constant"``, ``weight_decay=0`` and the same
+        layers, unless PCA leaves little to learn (see `lr`). The networks, `loss`,
+        `noise`, `latent_penalty`, `optimizer`, a number for `weight_decay`, `callbacks`
+        and `random_state` are those of the first call.
 
         Each call fits the density to the latent codes of its samples. For streaming
         data, set ``latent_density=None`` and call `fit_density` at the end.

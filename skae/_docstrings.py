@@ -120,10 +120,10 @@ optimizer : str or type, default="adam"
     A torch optimizer class, a `functools.partial` of one, or a name: "adadelta",
     "adagrad", "adam", "adamw", "nadam", "radam", "rmsprop" or "sgd".
 lr : float, default=0.005
-    Learning rate; with a schedule, its peak. In a `fit` with ``init="pca"``, Adam and
-    its variants take smaller steps if PCA leaves little to learn: `lr` is multiplied by
-    four times the standard deviation of PCA's residuals, relative to that of the data, if
-    this is below 1. It is not with `noise`, `latent_penalty`, other activations at the
+    Learning rate; with a schedule, its peak. In a `fit` with ``init="pca"``, "adam",
+    "adamw", "nadam" and "radam" take smaller steps if PCA leaves little to learn: `lr` is
+    multiplied by four times the standard deviation of PCA's residuals, relative to that
+    of the data, if this is below 1. It is not with `noise`, `latent_penalty`, other activations at the
     output or of the codes than the identity, or `warm_start` from a fitted model, nor for
     variational models.
 lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
@@ -133,9 +133,10 @@ lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
     "constant".
 weight_decay : float or "auto", default="auto"
     A number is the weight decay of the optimizer, for all weights. "auto" pulls the
-    model to PCA: in a `fit` with ``init="pca"`` and Adam or one of its variants, the
-    weights of the networks, but not those of the linear maps beside them, decay as in
-    AdamW (Loshchilov and Hutter 2019). The weight decay is 0.15 times the number of
+    model back to PCA: in a `fit` with ``init="pca"`` and the optimizer "adam", "adamw",
+    "nadam" or "radam", the weights of linear layers and convolutions in the networks, but
+    not those of the linear maps beside them, decay as in AdamW (Loshchilov and Hutter
+    2019). The weight decay is 0.15 times the number of
     features, divided by the number of steps in an epoch, and at most 2. Otherwise, and in
     variational models without a flow, "auto" is 0.
 max_grad_norm : float, default=None

@@ -12,7 +12,7 @@ from skae import ConvAutoencoder, DenseAutoencoder
 CHUNKS = tuple(2**k for k in range(7, 15))
 N_ROWS = {"dense": 60_000, "conv": 12_000}  # fewer where each takes longer
 N_ROWS_QUICK = 1_000
-HIDDEN_LAYER_SIZES = (512,)  # the default for all of MNIST
+HIDDEN_LAYER_SIZES = (512,)  # in the dense model
 ONE_ROW_SECONDS = 0.02  # of calls in a row, for each measurement of one row
 
 

@@ -19,7 +19,7 @@ from skae.densities._gaussian import MIN_VARIANCE, _AffineGaussian, mean_and_cov
 
 # "auto" limits the number of components by the number of codes and by the time of a
 # fit, which grows with codes, components and squared features. The limits were chosen on
-# codes of MNIST and digits (docs/benchmarks/design_notes.md).
+# codes of MNIST, digits and tables (docs/benchmarks/design_notes.md).
 MAX_COMPONENTS = 200
 COMPONENTS_PER_ROOT = 0.8
 CODES_PER_FEATURE = 2
