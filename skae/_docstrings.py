@@ -123,9 +123,9 @@ lr : float, default=0.005
     Learning rate; with a schedule, its peak. In a `fit` with ``init="pca"``, "adam",
     "adamw", "nadam" and "radam" take smaller steps if PCA leaves little to learn: `lr` is
     multiplied by four times the standard deviation of PCA's residuals, relative to that
-    of the data, if this is below 1. It is not with `noise`, `latent_penalty`, other activations at the
-    output or of the codes than the identity, or `warm_start` from a fitted model, nor for
-    variational models.
+    of the data, if this is below 1. It is not with `noise`, `latent_penalty`, other
+    activations at the output or of the codes than the identity, or `warm_start` from a
+    fitted model, nor for variational models.
 lr_schedule : {"auto", "constant", "cosine", "onecycle"}, default="auto"
     Learning-rate schedule, applied in each step. "onecycle" rises to `lr` and falls to
     nearly 0 (Smith and Topin 2019); "cosine" falls from `lr` to 0. "auto" is "onecycle";
