@@ -19,7 +19,7 @@ from skae._training.schedules import one_cycle, training_length
         (133, 32, 50),
         (800, 50, 50),  # batches of a sixteenth
         (1500, 93, 50),
-        (1797, 100, 32),
+        (1797, 100, 30),
         (30_000, 100, 13),  # 300 steps an epoch, about 4,000 in all
         (60_000, 100, 10),
         (400_000, 400, 10),
