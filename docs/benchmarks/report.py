@@ -225,7 +225,8 @@ def quality_tables(result):
         [label(name), fit["epochs"], f"{fit['test_error']:.5f}", number(fit["seconds"])]
         for name, fit in figures["keras"].items()
     ]
-    last = [fit for fit in figures["tried"] if fit["max_epochs"] == figures["max_epochs"]]
+    n_epochs = figures["max_epochs"]
+    last = [fit for fit in figures["tried"] if fit["max_epochs"] == n_epochs]
     rows += [
         [
             f"skae, seed {fit['seed']}",
@@ -237,7 +238,7 @@ def quality_tables(result):
     ]
     return [
         f"The target error is {figures['target']:.5f}. skae reaches it in "
-        f"{figures['max_epochs']} epochs with each of three seeds.",
+        f"{n_epochs} epoch{'s' * (n_epochs > 1)} with each of three seeds.",
         table(["", "epochs", "mean squared error (test)", "seconds"], rows),
         ratios_table(result, figures["fits"]),
         left_out_text(figures),
